@@ -1,0 +1,108 @@
+"""RunRecord: what is known about one run, on disk as record.json and in MLflow alike."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from benchmark.spec import RunSpec
+
+SCHEMA_VERSION = 1
+
+Status = Literal["pending", "running", "ok", "diverged", "failed", "oom", "timeout", "crashed", "interrupted"]
+
+
+class Fact(BaseModel):
+    """A frozen part of a record that refuses fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Parameters(Fact):
+    """The size of a model."""
+
+    total: int
+    trainable: int
+    features: int
+    """Length of the vector that enters the head."""
+    flops: int
+    """Floating-point operations for one picture, a multiply-add counted as two."""
+
+
+class Cost(Fact):
+    """What a run took. Seconds of wall clock."""
+
+    epochs: int
+    best_epoch: int
+    """The epoch whose weights were kept, counted from 1."""
+    seconds_pixels: float
+    """Reading pictures, or opening the cache of them."""
+    seconds_features: float
+    """Passing pictures through the frozen part of the backbone once."""
+    seconds_train: float
+    seconds_predict: float
+    seconds_total: float
+    peak_memory_mb: float
+    """Highest resident memory of the worker process during the run, in 10^6 bytes."""
+
+
+class Failure(Fact):
+    """Why a run has no result."""
+
+    kind: str
+    """Class of the error, or the signal that ended the process."""
+    message: str
+    """One sentence: found, expected, the way out."""
+
+
+class Baseline(Fact):
+    """What stands in place of a spec for a reference row that trains nothing."""
+
+    baseline: Literal["majority", "nearest_neighbour"]
+    dataset: str
+    """The data set's name."""
+    image_size: int
+    """Pixels a side of the pictures it looks at; 0 when it looks at none."""
+
+
+class RunRecord(Fact):
+    """One run: its spec, its state and everything measured about it."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    run_id: str
+    candidate: str
+    sweep: str
+    spec: RunSpec | Baseline
+    fingerprint: str
+    """The manifest's: which pictures, which labels, which split."""
+    classes: tuple[str, ...]
+    status: Status
+    failure: Failure | None = None
+    primary: str
+    """The metric that the leaderboard ranks by."""
+    test: dict[str, float] = Field(default_factory=dict)
+    """Metrics on the test split, predicted once with the best epoch's weights."""
+    val: dict[str, float] = Field(default_factory=dict)
+    """Metrics on the validation split, which chose the epoch."""
+    class_weights: dict[str, float] = Field(default_factory=dict)
+    """Weight of each class in the training loss; mean 1 over the training pictures."""
+    parameters: Parameters | None = None
+    cost: Cost | None = None
+    environment: dict[str, Any] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """What a reader of the result should know."""
+    command: str
+    """The shell command that runs it again."""
+    started: str = ""
+    """UTC, ISO 8601."""
+
+    @property
+    def seed(self) -> int:
+        """The run's seed; 0 for a baseline, which has none."""
+        return self.spec.seed if isinstance(self.spec, RunSpec) else 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is a result to rank."""
+        return self.status == "ok"
