@@ -36,9 +36,7 @@ class Metric(NamedTuple):
 _REGISTRY: dict[str, Metric] = {}
 
 
-def metric(
-    *, higher_is_better: bool
-) -> Callable[[Callable[[Predictions], float]], Callable[[Predictions], float]]:
+def metric(*, higher_is_better: bool) -> Callable[[Callable[[Predictions], float]], Callable[[Predictions], float]]:
     """Register the function as the metric of its own name."""
 
     def register(compute: Callable[[Predictions], float]) -> Callable[[Predictions], float]:
