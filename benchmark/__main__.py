@@ -1,0 +1,72 @@
+"""`python -m benchmark`: one run; with `-m` a sweep. Here Hydra composes conf/; sweep.run does the work."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import hydra
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from benchmark import config
+from benchmark.errors import explain
+from benchmark.jobs import Job
+
+CONF = Path(__file__).resolve().parent.parent / "conf"
+
+
+class PlannedLauncher(Launcher):
+    """Hands all jobs of a multirun to one plan, composed and validated before the first of them starts."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Keep what `launch` needs; called by Hydra."""
+        self.config = config
+        self.hydra_context = hydra_context
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
+        """Run the jobs; every JobReturn holds only the overrides, so that nothing heavy outlives its run."""
+        loader = self.hydra_context.config_loader
+        jobs = [config.to_job(loader.load_sweep_config(self.config, list(words)), words) for words in job_overrides]
+        _run(jobs)
+        return [JobReturn(overrides=words, _return_value=None, status=JobStatus.COMPLETED) for words in job_overrides]
+
+
+# Hydra accepts a launcher only from the namespace hydra_plugins; this one needs no package of its own for that.
+PlannedLauncher.__module__ = "hydra_plugins.planned"
+
+_exit_code = 0
+
+
+def _run(jobs: Sequence[Job]) -> None:
+    """Run the jobs and remember the exit code: Hydra returns nothing from a multirun."""
+    global _exit_code
+    from benchmark import sweep  # noqa: PLC0415 - a mistake in the configuration answers before anything heavy loads
+
+    _exit_code = max(_exit_code, sweep.run(jobs))
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
+def _single(composed: DictConfig) -> None:
+    """One run, or one of a stock launcher's."""
+    _run([config.to_job(composed, config.current_overrides())])
+
+
+def main() -> None:
+    """Run the command line and exit with the documented code."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # raise what is wrong instead of printing half of it: it is explained below
+    Plugins.instance().register(PlannedLauncher)
+    try:
+        _single()
+    except Exception as error:  # the outermost frame: every mistake becomes a sentence and an exit code
+        sys.exit(explain(config.in_plain_words(error, CONF)))
+    sys.exit(_exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""From Hydra's DictConfig to Job: Hydra and OmegaConf end here."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import BaseModel, ValidationError
+
+from backbones import registry
+from benchmark import metrics
+from benchmark.errors import ConfigurationError
+from benchmark.jobs import Job
+from benchmark.plugins import load_plugin
+from benchmark.spec import RunSpec
+from datasets.spec import DatasetLocation
+
+Model = TypeVar("Model", bound=BaseModel)
+
+PARTS = ("dataset", "backbone", "head", "finetune", "weighting", "augmentation", "training")
+PLAIN_WEIGHTS = ("none", "imagenet")
+
+
+def to_job(composed: DictConfig, overrides: Sequence[str]) -> Job:
+    """The job that a composed configuration describes, validated as far as no model is needed.
+
+    Raises:
+        ConfigurationError: a value is missing, misspelt, out of range or does not fit the others.
+    """
+    content = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    assert isinstance(content, dict)
+    content.pop("hydra", None)
+    content.pop("experiment", None)
+    for plugin in content["plugins"]:
+        load_plugin(plugin)
+    weights_path = _identify_weights(content["backbone"])
+    location = {key: content["dataset"].pop(key) for key in DatasetLocation.model_fields}
+    if content["dataset"]["image_size"] is None:
+        backbone = content["backbone"]
+        content["dataset"]["image_size"] = registry.default_size(backbone["name"], backbone["application"])
+    spec = _validated(RunSpec, {key: content.pop(key) for key in ("task", *PARTS, "seed")})
+    registry.check(spec.backbone, spec.dataset.image_size)
+    metrics.find(content["sweep"]["primary"])
+    if spec.training.monitor != "val_loss":
+        metrics.find(spec.training.monitor.removeprefix("val_"))
+    return _validated(
+        Job,
+        {
+            "spec": spec,
+            "location": {key: _absolute(value) for key, value in location.items()},
+            "weights_path": weights_path,
+            "sweep": content["sweep"],
+            "paths": {key: _absolute(value) for key, value in content["paths"].items()},
+            "machine": _with_cores(content["machine"]),
+            "tracking": content["tracking"],
+            "plugins": content["plugins"],
+            "overrides": tuple(overrides),
+        },
+    )
+
+
+def current_overrides() -> list[str]:
+    """The command-line words of the job that Hydra is running now."""
+    return list(HydraConfig.get().overrides.task)
+
+
+def in_plain_words(error: Exception, conf: Path) -> Exception:
+    """The error itself, or a ConfigurationError that says what Hydra meant, with the nearest name."""
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, name = str(error.missing_cfg_file).rpartition("/")
+        options = [str(option) for option in error.options or ()]
+        return ConfigurationError(
+            f"unknown {group or 'configuration'} {name!r}{_nearest(name, options)}"
+            + (f"; expected one of {', '.join(options)}" if options else "")
+        )
+    if not isinstance(error, HydraException | OmegaConfBaseException):
+        return error
+    text = str(error)
+    key = re.search(r"Could not override '([^']+)'", text) or re.search(r"full_key: (\S+)", text)
+    if key and ("not in struct" in text or "No match in the defaults list" in text):
+        return ConfigurationError(f"unknown option {key[1]!r}{_nearest(key[1], _known_keys(conf))}")
+    first = text.strip().splitlines()[0].rstrip(".") if text.strip() else type(error).__name__
+    return ConfigurationError(f"{first}; expected [group=choice] [key=value], a sweep with -m; --help lists them")
+
+
+def _validated(model: type[Model], content: Mapping[str, Any]) -> Model:
+    """The content as this model; every mistake of it in one sentence."""
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        found = []
+        for problem in error.errors():
+            key = ".".join(str(step) for step in problem["loc"])
+            what = problem["msg"].removeprefix("Value error, ")
+            value = problem["input"]
+            found.append(f"{key}={value}: {what}" if key and not isinstance(value, Mapping | BaseModel) else what)
+        raise ConfigurationError("; ".join(found)) from error
+
+
+def _identify_weights(backbone: dict[str, Any]) -> Path | None:
+    """The weights file, if one is named; in the configuration its path gives way to its name and content."""
+    given = str(backbone["weights"])
+    if given in PLAIN_WEIGHTS:
+        return None
+    path = Path(given).expanduser().resolve()
+    if not path.is_file():
+        near = _nearest(given, PLAIN_WEIGHTS)
+        raise ConfigurationError(
+            f"found no weights file {path}{near}; expected backbone.weights to be imagenet, none or the path of a "
+            ".weights.h5, .h5 or .keras file"
+        )
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    backbone["weights"] = f"{path.name}@sha256:{digest[:16]}"
+    return path
+
+
+def _with_cores(machine: Mapping[str, Any]) -> dict[str, Any]:
+    """The machine's settings with null counts replaced by the number of cores this process may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {key: cores if value is None and key in ("threads", "workers") else value for key, value in machine.items()}
+
+
+def _absolute(value: Any) -> Any:
+    """A path made absolute, so that another process finds it; anything else unchanged."""
+    return Path(value).expanduser().absolute() if isinstance(value, str) else value
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` when a known name is near."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _known_keys(conf: Path) -> set[str]:
+    """Every group and dotted key that the files of conf/ mention."""
+    keys: set[str] = {folder.name for folder in conf.iterdir() if folder.is_dir()}
+    for file in conf.rglob("*.yaml"):
+        group = ".".join(file.relative_to(conf).parent.parts)
+        package = re.search(r"^# @package (\S+)", file.read_text("utf-8"), re.MULTILINE)
+        prefix = {"_global_": ""}.get(package[1], package[1]) if package else group
+        keys |= set(_dotted(yaml.safe_load(file.read_text("utf-8")) or {}, prefix))
+    return keys
+
+
+def _dotted(content: Mapping[str, Any], prefix: str) -> Iterable[str]:
+    """The dotted keys of nested mappings."""
+    for key, value in content.items():
+        dotted = f"{prefix}.{key}" if prefix else str(key)
+        yield dotted
+        if isinstance(value, Mapping):
+            yield from _dotted(value, dotted)

@@ -1,0 +1,87 @@
+"""What a result was computed with: code, packages, machine."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "pillow", "imagehash", "mlflow", "hydra-core")
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@functools.cache
+def describe() -> dict[str, Any]:
+    """Commit, dirty flag, versions and hardware, flat and ready for JSON. The host's name is hashed."""
+    return {
+        **code(),
+        "python": platform.python_version(),
+        "os": platform.platform(),
+        "cpu": _processor(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "host": hashlib.sha256(platform.node().encode()).hexdigest()[:12],
+        "versions": {name: metadata.version(name) for name in PACKAGES},
+    }
+
+
+@functools.cache
+def code() -> dict[str, Any]:
+    """The commit of this code and whether files differ from it; empty strings outside a git checkout."""
+    commit = _git("rev-parse", "HEAD")
+    changes = _git("status", "--porcelain", "--untracked-files=no") + _git("diff", "HEAD")
+    return {
+        "commit": commit,
+        "dirty": bool(changes),
+        "diff": hashlib.sha256(changes.encode()).hexdigest()[:12] if changes else "",
+    }
+
+
+@functools.cache
+def process_identity() -> dict[str, str]:
+    """Host, boot and process: enough to tell later whether this process still lives."""
+    return {
+        "host": describe()["host"],
+        "boot": str(int(psutil.boot_time())),
+        "pid": str(os.getpid()),
+        "born": f"{psutil.Process().create_time():.2f}",
+    }
+
+
+def is_alive(identity: dict[str, str]) -> bool:
+    """Whether the process of that identity may still be running; one of another host is given the benefit of doubt."""
+    if identity.get("host") != describe()["host"]:
+        return True
+    if identity.get("boot") != str(int(psutil.boot_time())):
+        return False
+    try:
+        return f"{psutil.Process(int(identity['pid'])).create_time():.2f}" == identity.get("born")
+    except (psutil.NoSuchProcess, KeyError, ValueError):
+        return False
+
+
+def _git(*words: str) -> str:
+    """What git prints about this code's checkout; empty when there is no git or no checkout."""
+    try:
+        done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _processor() -> str:
+    """The processor's name."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        return platform.processor()
+    return platform.processor()

@@ -1,0 +1,78 @@
+"""One sentence and one exit code for whatever goes wrong: the outermost frame of both command lines."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+
+DONE = 0
+USAGE = 1
+DATA = 2
+RUNS_FAILED = 3
+REGRESSION = 4
+NOT_COMPARABLE = 5
+INTERRUPTED = 130
+
+_OURS = ("benchmark", "backbones", "datasets")
+
+
+class ConfigurationError(ValueError):
+    """Something the user must change in the command or in conf/."""
+
+
+def explain(error: BaseException) -> int:
+    """Print what went wrong on stderr and return the exit code it stands for."""
+    if isinstance(error, KeyboardInterrupt):
+        print("interrupted: the same command again finishes the rest", file=sys.stderr)  # noqa: T201
+        return INTERRUPTED
+    if _is_expected(error):
+        print(f"error: {sentence(error)}", file=sys.stderr)  # noqa: T201
+        return _code(error)
+    if os.environ.get("BENCH_DEBUG"):
+        traceback.print_exception(error, file=sys.stderr)
+    else:
+        print(  # noqa: T201
+            f"error: {type(error).__name__}: {sentence(error)} (a mistake of the program, not of yours; "
+            "BENCH_DEBUG=1 shows where)",
+            file=sys.stderr,
+        )
+    return USAGE
+
+
+def sentence(error: BaseException) -> str:
+    """What the error says, an operating-system error with its file and way out."""
+    if isinstance(error, OSError) and error.errno is not None:
+        where = f" {error.filename}" if error.filename else ""
+        return f"found: {os.strerror(error.errno)}:{where}; expected to read and write there: {_way_out(error.errno)}"
+    return str(error) or type(error).__name__
+
+
+def _is_expected(error: BaseException) -> bool:
+    """Whether the error speaks to the user: one of our own classes, or the operating system's refusal."""
+    module = type(error).__module__.partition(".")[0]
+    return module in _OURS or (isinstance(error, OSError) and error.errno is not None)
+
+
+def _code(error: BaseException) -> int:
+    """The class's own `exit_code`; data contracts that are broken are known by their name in every package."""
+    declared = getattr(error, "exit_code", None)
+    if isinstance(declared, int):
+        return declared
+    return DATA if any(ancestor.__name__ == "DataContractBroken" for ancestor in type(error).__mro__) else USAGE
+
+
+def _way_out(number: int) -> str:
+    """The remedy for an operating-system error."""
+    remedies = {
+        errno.ENOSPC: "free some space, or choose another disk with paths.results=DIR",
+        errno.EDQUOT: "free some of your quota, or choose another disk with paths.results=DIR",
+        errno.EACCES: "choose a folder you may write with paths.results=DIR, or change its permissions",
+        errno.EPERM: "choose a folder you may write with paths.results=DIR, or change its permissions",
+        errno.EROFS: "choose a writable disk with paths.results=DIR",
+        errno.ENOENT: "check the path",
+        errno.ENOTDIR: "a part of the path is a file: choose another folder",
+        errno.EEXIST: "a file stands where a folder is needed: choose another folder",
+    }
+    return remedies.get(number, "check the path, the disk and its permissions")

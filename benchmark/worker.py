@@ -1,0 +1,77 @@
+"""The worker: the child process that hosts Keras (`python -m benchmark.worker`); crew.py starts it.
+
+Orders come in on standard input and events go out on a pipe of their own, one JSON line each; what the libraries
+print goes to the run's log.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+
+from benchmark import runner, store
+from benchmark.jobs import Order, Settings
+from benchmark.model import experiment
+from benchmark.plugins import load_plugin
+
+
+def main() -> None:
+    """Serve orders until standard input ends."""
+    faulthandler.enable()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    settings = Settings(**json.loads(sys.argv[2]))
+    experiment.configure(settings.threads, settings.deterministic, settings.mixed_precision)
+    for plugin in settings.plugins:
+        load_plugin(plugin)
+    with os.fdopen(int(sys.argv[1]), "w", encoding="utf-8", buffering=1) as events:
+        for line in sys.stdin:
+            order = Order.model_validate_json(line)
+            with _printing_to(store.run_directory(order.job.directory, order.planned.run_id) / "log.txt"):
+                runner.run(order, lambda row: _send(events, {"event": "epoch", **row}))
+            _send(events, {"event": "done", "memory_bytes": psutil.Process().memory_info().rss})
+
+
+def _send(events: IO[str], event: dict[str, Any]) -> None:
+    """One event to the parent."""
+    events.write(json.dumps(event) + "\n")
+
+
+@contextmanager
+def _printing_to(log: Path) -> Iterator[None]:
+    """Let everything that this process prints, native code included, go to the log."""
+    kept = os.dup(1), os.dup(2)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number, copy in zip((1, 2), kept, strict=True):
+            os.dup2(copy, number)
+            os.close(copy)
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent is gone, whatever it is doing."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()
