@@ -1,0 +1,1 @@
+"""The Keras wing: the only part of `benchmark` that imports Keras and TensorFlow."""

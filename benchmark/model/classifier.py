@@ -1,0 +1,61 @@
+"""Classifier: a backbone and a head as one flat model, and the parts of it that share its layers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+
+from backbones.build import build as build_backbone
+from backbones.cost import flops
+from benchmark.model import heads
+from benchmark.model.seeds import derive
+from benchmark.records import Parameters
+from benchmark.spec import HeadSpec, RunSpec
+
+
+class Classifier(NamedTuple):
+    """One network seen four ways; all of them share the same layers and weights."""
+
+    backbone: keras.Model
+    """Pixels (N, S, S, 3) float32 0..255 -> features (N, d)."""
+    head: keras.Model
+    """Features (N, d) -> logits (N, C) float32."""
+    logits: keras.Model
+    """Pixels -> logits, flat: the backbone's layers and the head's are direct layers of it."""
+    model: keras.Model
+    """Pixels -> probabilities (N, C) float32, flat."""
+
+
+def build(spec: RunSpec, classes: int, weights_path: Path | None) -> Classifier:
+    """The untrained classifier of a spec; the run's seed decides every random weight."""
+    keras.utils.set_random_seed(derive(spec.seed, "backbone"))
+    backbone = build_backbone(spec.backbone, spec.dataset.image_size, weights_path)
+    return assemble(backbone, spec.head, classes, spec.seed)
+
+
+def assemble(backbone: keras.Model, spec: HeadSpec, classes: int, seed: int) -> Classifier:
+    """The classifier of this backbone with a fresh head."""
+    layers = heads.layers(spec, classes, seed)
+    features = keras.Input(backbone.output.shape[1:], name="features")
+    head = keras.Model(features, heads.apply(layers, features), name="head")
+    logits = heads.apply(layers, backbone.output)
+    softmax = keras.layers.Softmax(name="probabilities", dtype="float32")
+    return Classifier(
+        backbone=backbone,
+        head=head,
+        logits=keras.Model(backbone.input, logits, name=f"{backbone.name}_logits"),
+        model=keras.Model(backbone.input, softmax(logits), name=f"{backbone.name}_classifier"),
+    )
+
+
+def parameters(classifier: Classifier) -> Parameters:
+    """The size of the classifier; `trainable` counts what its layers' flags let learn now."""
+    model = classifier.model
+    return Parameters(
+        total=int(model.count_params()),
+        trainable=sum(int(weight.value.shape.num_elements()) for weight in model.trainable_weights),
+        features=int(classifier.backbone.output.shape[-1]),
+        flops=flops(model),
+    )

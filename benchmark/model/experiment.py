@@ -1,0 +1,178 @@
+"""An experiment: one spec carried out on given pixels, from fresh weights to the test split's probabilities."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.special import softmax
+
+from benchmark import weighting
+from benchmark.model import augmentation, boundary, classifier, features, optimizers, settings, stages, steps
+from benchmark.model.losses import Objective
+from benchmark.model.seeds import derive
+from benchmark.model.training import Best, Course, Programme, Row
+from benchmark.records import Parameters
+from benchmark.spec import RunSpec
+
+Indices = npt.NDArray[np.int64]
+
+
+class Data(NamedTuple):
+    """Pictures, what they show and how they are split."""
+
+    pixels: npt.NDArray[np.uint8]
+    """(N, S, S, 3) RGB, 0..255; an array or a memory map."""
+    labels: Indices
+    """(N,) indices into the classes."""
+    train: Indices
+    val: Indices
+    test: Indices
+    classes: tuple[str, ...]
+    content: str
+    """A hash that identifies the pixels and their order."""
+
+
+class Machine(NamedTuple):
+    """Where and with what this machine computes; the threads must be those the process was configured with."""
+
+    weights_path: Path | None
+    cache_dir: Path
+    threads: int
+
+
+class Seconds(NamedTuple):
+    """Wall-clock time of the parts of a run."""
+
+    features: float
+    train: float
+    predict: float
+
+
+class Result(NamedTuple):
+    """What a run found."""
+
+    history: pd.DataFrame
+    """A row for each epoch: epoch, stage, learning_rate, losses and metrics, seconds."""
+    best_epoch: int
+    """Counted from 1; its weights are the model's."""
+    epochs: int
+    parameters: Parameters
+    class_weights: dict[str, float]
+    val: npt.NDArray[np.float32]
+    """Probabilities (n, C) of the validation pictures."""
+    test: npt.NDArray[np.float32]
+    """Probabilities (n, C) of the test pictures, predicted once."""
+    model: keras.Model
+    """Pixels 0..255 -> probabilities, without augmentation."""
+    seconds: Seconds
+    notes: tuple[str, ...]
+
+
+def run(spec: RunSpec, data: Data, machine: Machine, on_epoch: Callable[[Row], None]) -> Result:
+    """Build, train and predict what the spec says; `on_epoch` gets every epoch's row as soon as it is known.
+
+    Raises:
+        Diverged: a loss stopped being a finite number.
+        SettingsMismatch: this process was not configured with the spec's settings.
+    """
+    settings.require(wanted(spec, machine.threads))
+    weights = weighting.weigh(spec.weighting, data.labels[data.train], data.classes)
+    built = classifier.build(spec, len(data.classes), machine.weights_path)
+    experiment = _Experiment(spec, data, machine, built, tuple(weights.tolist()))
+    course = experiment.train(on_epoch)
+    course.best.restore()
+    start = time.perf_counter()
+    predictions = [softmax(experiment.predict(rows), axis=1) for rows in (data.val, data.test)]
+    predicting = time.perf_counter() - start
+    history = pd.DataFrame(course.rows)
+    return Result(
+        history=history,
+        best_epoch=course.best.epoch,
+        epochs=len(history),
+        parameters=classifier.parameters(built),
+        class_weights=dict(zip(data.classes, weights.tolist(), strict=True)),
+        val=predictions[0],
+        test=predictions[1],
+        model=built.model,
+        seconds=Seconds(experiment.seconds, float(history["seconds"].sum()), predicting),
+        notes=tuple(experiment.notes),
+    )
+
+
+def wanted(spec: RunSpec, threads: int) -> settings.Settings:
+    """The settings that a process must have been configured with to run this spec."""
+    return settings.Settings(threads, spec.training.deterministic, spec.training.mixed_precision)
+
+
+class _Experiment:
+    """The stages of one run: what each trains on and what the trained network says."""
+
+    def __init__(
+        self, spec: RunSpec, data: Data, machine: Machine, built: classifier.Classifier, weights: tuple[float, ...]
+    ) -> None:
+        self.notes: list[str] = []
+        self.seconds = 0.0
+        self._spec = spec
+        self._data = data
+        self._machine = machine
+        self._built = built
+        self._objective = Objective(weights, spec.weighting.focal_gamma, spec.training.label_smoothing)
+        self._augmentation = augmentation.build(spec.augmentation, spec.seed, spec.dataset.image_size)
+        self._stages = stages.plan(spec)
+        self.predict: Callable[[Indices], npt.NDArray[np.float32]]
+        if self._stages[-1].mode == "frozen" and spec.backbone.weights == "none":
+            self.notes.append("the backbone is frozen with random weights: only the head has learned")
+
+    def train(self, on_epoch: Callable[[Row], None]) -> Course:
+        """All stages in turn; the network is left with the last epoch's weights."""
+        changing = boundary.split(self._built, self._stages[-1]).above.weights
+        data = self._data
+        course = Course(self._spec.training, data.labels[data.val], data.classes, Best(changing))
+        for number, stage in enumerate(self._stages, start=1):
+            course.follow(self._programme(number, stage), on_epoch)
+        return course
+
+    def _programme(self, number: int, stage: stages.Stage) -> Programme:
+        spec, data = self._spec, self._data
+        split = boundary.split(self._built, stage)
+        inputs: steps.Inputs = data.pixels
+        if stage.mode == "frozen" and not self._augmentation.layers:
+            inputs, split = self._features(split), boundary.Split(None, split.above)
+        learner = steps.Learner(
+            split, self._augmentation, self._objective, optimizers.build(spec.training, stage.learning_rate)
+        )
+        labels = data.labels[data.train]
+        self.predict = steps.predictor(split, inputs)
+        return Programme(
+            stage=number,
+            epochs=stage.epochs,
+            learning_rate=stage.learning_rate,
+            patience=spec.training.patience if number == len(self._stages) else None,
+            order=lambda epoch: weighting.epoch_order(
+                spec.weighting, labels, np.random.default_rng(derive(spec.seed, "order", epoch))
+            ),
+            train=steps.trainer(learner, inputs, data.train, labels, spec.training.batch_size),
+            predict=lambda: self.predict(data.val),
+        )
+
+    def _features(self, split: boundary.Split) -> npt.NDArray[np.float32]:
+        """The frozen backbone's features of all pictures."""
+        backbone = self._spec.backbone.model_dump(mode="json")
+        identity = {
+            **settings.identity(),
+            "content": self._data.content,
+            "image_size": self._spec.dataset.image_size,
+            "backbone": backbone,
+            "seed": self._spec.seed if self._spec.backbone.weights == "none" else None,
+        }
+        found = features.load_or_compute(split.below, self._data.pixels, identity, self._machine.cache_dir / "features")
+        self.seconds += found.seconds
+        self.notes += found.notes
+        return found.values

@@ -1,0 +1,114 @@
+"""Features: what a frozen backbone says about every picture, computed once and kept on disk by content."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import filelock
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from benchmark.model.steps import chunks, compiled, predicted_batch
+
+CODE_VERSION = 1
+"""Raised when the same inputs would give other features."""
+FOLDED_PARAMETERS = 300_000_000
+"""Larger networks do not fit a graph with constants, whose size is limited to 2 GB."""
+_CHECKED_BYTES = 2**24
+
+Pixels = npt.NDArray[np.uint8]
+Activations = npt.NDArray[np.float32]
+
+
+class Features(NamedTuple):
+    """Activations of all pictures at the end of a frozen backbone."""
+
+    values: Activations
+    """(N, d), one row for each picture in the order of the pixels; mapped from disk, read-only."""
+    seconds: float
+    notes: tuple[str, ...]
+
+
+def load_or_compute(backbone: keras.Model, pixels: Pixels, identity: dict[str, Any], folder: Path) -> Features:
+    """The features of all pixels (N, S, S, 3), from the folder if they are there and whole, else computed into it.
+
+    `identity` holds everything that decides the values. Processes that want the same features wait for the one that
+    computes them.
+    """
+    start = time.perf_counter()
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({**identity, "code": CODE_VERSION}, sort_keys=True, default=str)
+    path = folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.npy"
+    shape = (len(pixels), int(backbone.output.shape[-1]))
+    with filelock.FileLock(path.with_suffix(".lock")):
+        damaged = path.exists() and not _is_whole(path, shape)
+        if damaged or not path.exists():
+            _write(path, shape, text, lambda target: _extract(backbone, pixels, target))
+    notes = (f"cached features {path.name} were damaged and were computed again",) if damaged else ()
+    return Features(np.load(path, mmap_mode="r"), time.perf_counter() - start, notes)
+
+
+def _extract(backbone: keras.Model, pixels: Pixels, target: Activations) -> None:
+    """Fill the target (N, d) with the backbone's features in inference mode."""
+    forward = _forward(backbone, pixels.shape[1:])
+    for rows in chunks(np.arange(len(pixels)), predicted_batch(pixels)):
+        target[rows] = np.asarray(forward(pixels[rows]))
+
+
+def _forward(backbone: keras.Model, shape: tuple[int, ...]) -> Callable[[Pixels], Any]:
+    """The backbone from uint8 pixels to float32 features, its weights folded into the graph as constants."""
+    forward = compiled(
+        lambda batch: tf.cast(backbone(tf.cast(batch, tf.float32), training=False), tf.float32),
+        tf.TensorSpec((None, *shape), tf.uint8),
+    )
+    if backbone.count_params() > FOLDED_PARAMETERS:
+        return forward
+    folded = convert_variables_to_constants_v2(forward.graph)
+    return lambda batch: folded(tf.constant(batch))[0]
+
+
+def _write(path: Path, shape: tuple[int, int], text: str, fill: Callable[[Activations], None]) -> None:
+    """Write the array and, last, its description; a reader sees either nothing or everything."""
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.npy")
+    try:
+        target = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float32, shape=shape)
+        fill(target)
+        target.flush()
+        del target
+        facts = {"size": partial.stat().st_size, "crc32": _checksum(partial), "identity": json.loads(text)}
+        path.with_suffix(".json").write_text(json.dumps(facts, indent=1))
+        partial.replace(path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            partial.unlink()
+
+
+def _is_whole(path: Path, shape: tuple[int, int]) -> bool:
+    """Whether the file has the size, the checksum and the shape that were written."""
+    try:
+        facts = json.loads(path.with_suffix(".json").read_text())
+        if path.stat().st_size != facts["size"] or _checksum(path) != facts["crc32"]:
+            return False
+        return bool(np.load(path, mmap_mode="r").shape == shape)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _checksum(path: Path) -> int:
+    """The file's CRC-32, which finds flipped bits at memory speed."""
+    found = 0
+    with path.open("rb") as stream:
+        while part := stream.read(_CHECKED_BYTES):
+            found = zlib.crc32(part, found)
+    return found
