@@ -32,8 +32,8 @@ class PlannedLauncher(Launcher):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
         """Run the jobs; every JobReturn holds only the overrides, so that nothing heavy outlives its run."""
         loader = self.hydra_context.config_loader
-        jobs = [config.to_job(loader.load_sweep_config(self.config, list(words)), words) for words in job_overrides]
-        _run(jobs)
+        composed = [(loader.load_sweep_config(self.config, list(words)), words) for words in job_overrides]
+        _run([job for configuration, words in composed for job in config.to_jobs(configuration, words)])
         return [JobReturn(overrides=words, _return_value=None, status=JobStatus.COMPLETED) for words in job_overrides]
 
 
@@ -54,7 +54,7 @@ def _run(jobs: Sequence[Job]) -> None:
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def _single(composed: DictConfig) -> None:
     """One run, or one of a stock launcher's."""
-    _run([config.to_job(composed, config.current_overrides())])
+    _run(config.to_jobs(composed, config.current_overrides()))
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import hashlib
 import os
@@ -31,16 +32,25 @@ PARTS = ("dataset", "backbone", "head", "finetune", "weighting", "augmentation",
 PLAIN_WEIGHTS = ("none", "imagenet")
 
 
-def to_job(composed: DictConfig, overrides: Sequence[str]) -> Job:
-    """The job that a composed configuration describes, validated as far as no model is needed.
+def to_jobs(composed: DictConfig, overrides: Sequence[str]) -> list[Job]:
+    """The job that a composed configuration describes; with k-fold splits and no `dataset.fold`, one for each fold.
 
     Raises:
         ConfigurationError: a value is missing, misspelt, out of range or does not fit the others.
     """
-    content = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
-    assert isinstance(content, dict)
-    content.pop("hydra", None)
-    content.pop("experiment", None)
+    everything = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    assert isinstance(everything, dict)
+    content = {str(key): value for key, value in everything.items() if key not in ("hydra", "experiment")}
+    dataset = content["dataset"]
+    if dataset["split"] != "kfold" or dataset["fold"] is not None:
+        return [_job(content, overrides)]
+    folds = [{**content, "dataset": {**dataset, "fold": fold}} for fold in range(int(dataset["folds"]))]
+    return [_job(one, [*overrides, f"dataset.fold={fold}"]) for fold, one in enumerate(folds)]
+
+
+def _job(content: dict[str, Any], overrides: Sequence[str]) -> Job:
+    """One job, validated as far as no model is needed."""
+    content = copy.deepcopy(content)
     for plugin in content["plugins"]:
         load_plugin(plugin)
     weights_path = _identify_weights(content["backbone"])

@@ -8,8 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from benchmark.spec import RunSpec
 
-SCHEMA_VERSION = 1
-
 Status = Literal["pending", "running", "ok", "diverged", "failed", "oom", "timeout", "crashed", "interrupted"]
 
 
@@ -69,7 +67,7 @@ class Baseline(Fact):
 class RunRecord(Fact):
     """One run: its spec, its state and everything measured about it."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     run_id: str
     candidate: str
     sweep: str

@@ -16,7 +16,7 @@ import psutil
 
 from benchmark import environment, metrics, store
 from benchmark.jobs import Order
-from benchmark.model import experiment
+from benchmark.model import experiment, settings
 from benchmark.predictions import InvalidPredictions, Predictions
 from benchmark.records import Cost, Failure, RunRecord, Status
 from datasets.manifest import Manifest
@@ -66,7 +66,7 @@ def _run(order: Order, on_epoch: Callable[[dict[str, Any]], None]) -> RunRecord:
     store.write_history(directory, planned.run_id, result.history)
     if job.machine.save_model:
         with store.replacing(store.run_directory(directory, planned.run_id) / "model.keras") as temporary:
-            result.save(temporary)
+            result.model.save(temporary)
     return planned.model_copy(
         update={
             "status": "ok",
@@ -75,7 +75,7 @@ def _run(order: Order, on_epoch: Callable[[dict[str, Any]], None]) -> RunRecord:
             "class_weights": result.class_weights,
             "parameters": result.parameters,
             "notes": (*planned.notes, *result.notes),
-            "environment": {**environment.describe(), "threads": job.machine.threads, "devices": result.devices},
+            "environment": {**environment.describe(), "threads": job.machine.threads, "devices": settings.identity()["devices"]},
             "cost": Cost(
                 epochs=result.epochs,
                 best_epoch=result.best_epoch,

@@ -84,7 +84,7 @@ class SweepTracker:
         now = int(time.time() * 1000)
         self._waiting += [Metric(key, value, now, 0) for key, value in results(record).items() if _is_number(value)]
         self._flush()
-        tags = {"status": record.status}
+        tags: dict[str, str] = {"status": record.status}
         if record.failure:
             tags |= {"failure": f"{record.failure.kind}: {record.failure.message}"[:LONGEST_PARAMETER]}
         self._client.log_batch(self._run, tags=[RunTag(key, value) for key, value in tags.items()])

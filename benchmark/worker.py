@@ -22,7 +22,7 @@ import psutil
 
 from benchmark import runner, store
 from benchmark.jobs import Order, Settings
-from benchmark.model import experiment
+from benchmark.model import settings
 from benchmark.plugins import load_plugin
 
 
@@ -31,9 +31,9 @@ def main() -> None:
     faulthandler.enable()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    settings = Settings(**json.loads(sys.argv[2]))
-    experiment.configure(settings.threads, settings.deterministic, settings.mixed_precision)
-    for plugin in settings.plugins:
+    wanted = Settings(**json.loads(sys.argv[2]))
+    settings.configure(settings.Settings(wanted.threads, wanted.deterministic, wanted.mixed_precision))
+    for plugin in wanted.plugins:
         load_plugin(plugin)
     with os.fdopen(int(sys.argv[1]), "w", encoding="utf-8", buffering=1) as events:
         for line in sys.stdin:

@@ -1,0 +1,131 @@
+"""Whole sweeps, in processes of their own, as a person starts them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+from benchmark import store
+from benchmark.records import RunRecord
+from benchmark.spec import RunSpec
+
+PLUGINS = Path(__file__).resolve().parent.parent / "plugins"
+SMALL = ["dataset.max_per_class=15", "training.epochs=2", "dataset.image_size=16", "plugins=[faulty_backbones]"]
+
+
+class Ended(NamedTuple):
+    """A command that has run."""
+
+    code: int
+    output: str
+    errors: str
+
+
+def run_benchmark(results: Path, *words: str) -> Ended:
+    """`python -m benchmark WORDS` with its results in the given folder."""
+    environ = {**os.environ, "PYTHONPATH": str(PLUGINS)}
+    command = [sys.executable, "-m", "benchmark", *SMALL, f"paths.results={results}", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False, env=environ)
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def records_by_backbone(directory: Path) -> dict[str, RunRecord]:
+    """The records of a sweep in which every backbone runs once."""
+    records = store.load_records(directory)
+    return {record.spec.backbone.name: record for record in records if isinstance(record.spec, RunSpec)}
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
+    """A sweep in which one candidate raises, one exits, one is killed, one diverges and one is well."""
+    results = tmp_path_factory.mktemp("faulty")
+    ended = run_benchmark(results, "-m", "sweep.name=faulty", "backbone.name=raising,exiting,killed,exploding,tiny")
+    return results, ended
+
+
+def test_a_sweep_with_failures_ends_with_exit_code_3(faulty: tuple[Path, Ended]) -> None:
+    assert faulty[1].code == 3, faulty[1].errors
+    assert "Traceback" not in faulty[1].output + faulty[1].errors
+
+
+def test_every_failure_has_a_record_with_its_true_state(faulty: tuple[Path, Ended]) -> None:
+    records = records_by_backbone(faulty[0] / "faulty")
+    states = {name: record.status for name, record in records.items()}
+    assert states == {
+        "raising": "failed",
+        "exiting": "crashed",
+        "killed": "crashed",
+        "exploding": "diverged",
+        "tiny": "ok",
+    }
+    kinds = {name: record.failure.kind for name, record in records.items() if record.failure}
+    assert kinds["raising"] == "ArithmeticError"
+    assert kinds["exiting"] == "exit code 7"
+    assert kinds["killed"] == "SIGKILL"
+
+
+def test_the_log_of_a_failed_run_holds_the_traceback(faulty: tuple[Path, Ended]) -> None:
+    record = records_by_backbone(faulty[0] / "faulty")["raising"]
+    log = (store.run_directory(faulty[0] / "faulty", record.run_id) / "log.txt").read_text()
+    assert "Traceback" in log
+    assert "the flux capacitor is empty" in log
+
+
+def test_every_candidate_has_a_row_on_the_board(faulty: tuple[Path, Ended]) -> None:
+    board = pd.read_csv(faulty[0] / "faulty" / "leaderboard.csv")
+    assert {"raising", "exiting", "killed", "exploding", "tiny"} <= set(board["backbone"])
+    assert set(board["status"]) >= {"ok", "failed", "crashed", "diverged"}
+
+
+def test_mlflow_holds_every_run_with_its_true_status(faulty: tuple[Path, Ended]) -> None:
+    client = MlflowClient(f"sqlite:///{faulty[0]}/mlflow.db")
+    experiment = client.get_experiment_by_name("digits")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id], "tags.kind = 'run'")
+    states = {run.data.tags["backbone"]: run.info.status for run in runs}
+    assert states == {
+        "raising": "FAILED",
+        "exiting": "FAILED",
+        "killed": "FAILED",
+        "exploding": "FAILED",
+        "tiny": "FINISHED",
+    }
+    [well] = [run for run in runs if run.data.tags["backbone"] == "tiny"]
+    assert client.get_metric_history(well.info.run_id, "val_loss")[-1].step == 2
+    assert well.data.params["training.epochs"] == "2"
+    assert well.inputs.dataset_inputs[0].dataset.name == "digits"
+    assert {file.path for file in client.list_artifacts(well.info.run_id)} >= {"record.json", "predictions.parquet"}
+    [parent] = client.search_runs([experiment.experiment_id], "tags.kind = 'sweep'")
+    assert parent.info.status == "FAILED"
+    assert well.data.tags["mlflow.parentRunId"] == parent.info.run_id
+
+
+def test_the_same_command_again_runs_only_what_is_missing(faulty: tuple[Path, Ended]) -> None:
+    results = faulty[0]
+    before = (store.run_directory(results / "faulty", "x").parent).stat()
+    names = "backbone.name=tiny,raising"
+    ended = run_benchmark(results, "-m", "sweep.name=faulty", names)
+    assert ended.code == 3
+    assert "2 runs: 1 finished, 1 again, 0 new" in ended.output
+    assert (store.run_directory(results / "faulty", "x").parent).stat().st_ino == before.st_ino
+
+
+def test_two_identical_sweeps_give_the_same_bytes(tmp_path: Path) -> None:
+    boards = []
+    for name in ("first", "second"):
+        words = ["-m", f"sweep.name={name}", "backbone=lenet", "weighting=none,balanced", "augmentation=none,flip"]
+        ended = run_benchmark(tmp_path, *words)
+        assert ended.code == 0, ended.output + ended.errors
+        boards.append((tmp_path / name / "leaderboard.csv").read_bytes())
+    assert boards[0] == boards[1]
+
+
+def test_one_folder_refuses_runs_on_other_pictures(faulty: tuple[Path, Ended]) -> None:
+    ended = run_benchmark(faulty[0], "sweep.name=faulty", "backbone.name=tiny", "dataset.split_seed=5")
+    assert ended.code == 5
+    assert "choose another sweep.name" in ended.errors
