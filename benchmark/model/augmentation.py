@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import inspect
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -11,12 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from benchmark.model import distortions
+from benchmark.model import distortions, whitening
 from benchmark.model.seeds import derive
 from benchmark.spec import AugmentationSpec
 
 _MIXING = ("MixUp", "CutMix")
 """Layers that change labels together with pictures."""
+_NOT_IN_YAML = ("seed", "data_format", "kwargs", "options", "name")
+_FLIPS = ("horizontal", "vertical", "horizontal_and_vertical")
+"""Keras ignores a misspelt mode; the last one turns by half a circle, flipping both ways at once."""
 
 
 class InvalidAugmentation(ValueError):
@@ -46,12 +50,11 @@ class Augmentation(NamedTuple):
 
 def names() -> tuple[str, ...]:
     """The names of all layers that an augmentation may use."""
-    kinds = {name for name in dir(keras.layers) if _is_random_image_layer(getattr(keras.layers, name))}
-    return tuple(sorted(kinds | set(distortions.registered())))
+    return tuple(sorted({*_kinds(), whitening.NAME}))
 
 
 def build(spec: AugmentationSpec, seed: int, image_size: int) -> Augmentation:
-    """The augmentation of a spec, seeded by the run's seed.
+    """The random layers of a spec, seeded by the run's seed; whitening is not random and not among them.
 
     Raises:
         InvalidAugmentation: an unknown layer or argument, or a layer that changes the pictures' size.
@@ -59,7 +62,8 @@ def build(spec: AugmentationSpec, seed: int, image_size: int) -> Augmentation:
     layers = []
     for place, one in enumerate(spec.layers):
         for name, arguments in one.items():
-            layers.append(_build_layer(name, arguments, derive(seed, "augmentation", place)))
+            if name != whitening.NAME:
+                layers.append(_build_layer(name, arguments, derive(seed, "augmentation", place)))
     for built in layers:
         _require_same_size(built, image_size)
     return Augmentation(tuple(layers))
@@ -72,19 +76,39 @@ def preview(augmentation: Augmentation, images: npt.NDArray[np.uint8]) -> npt.ND
 
 
 def _build_layer(name: str, arguments: Mapping[str, Any], seed: int) -> keras.Layer:
-    if name not in names():
-        near = difflib.get_close_matches(name, names(), n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ";"
-        raise InvalidAugmentation(f"unknown augmentation layer {name!r}{hint} there are {', '.join(names())}")
-    kind = distortions.registered().get(name) or getattr(keras.layers, name)
+    kind = _kinds().get(name)
+    if kind is None:
+        raise InvalidAugmentation(f"unknown augmentation layer {name!r}{_near(name, names())}")
+    known = [argument for argument in inspect.signature(kind).parameters if argument not in _NOT_IN_YAML]
+    unknown = [argument for argument in arguments if argument not in known]
+    if unknown:
+        raise InvalidAugmentation(
+            f"augmentation layer {name}: unknown argument {unknown[0]!r}{_near(unknown[0], known)}"
+        )
+    if name == "RandomFlip" and arguments.get("mode") not in (None, *_FLIPS):
+        raise InvalidAugmentation(f"augmentation layer RandomFlip: unknown mode{_near(str(arguments['mode']), _FLIPS)}")
     try:
         # Half precision has too few digits for 0..255.
         return kind(**arguments, seed=seed, dtype="float32")
     except (TypeError, ValueError, NotImplementedError) as error:
         reason = " ".join(str(error).split())
-        raise InvalidAugmentation(
-            f"augmentation layer {name} does not take {dict(arguments)}: {reason}; see keras.layers.{name}"
-        ) from error
+        raise InvalidAugmentation(f"augmentation layer {name} refuses {dict(arguments)}: {reason}") from error
+
+
+def _kinds() -> dict[str, type[keras.Layer]]:
+    """Every random image layer by name: those of Keras that take a seed, and the distortions."""
+    found = {}
+    for name in dir(keras.layers):
+        kind = getattr(keras.layers, name)
+        is_image_layer = isinstance(kind, type) and ".image_preprocessing." in kind.__module__
+        if is_image_layer and "seed" in inspect.signature(kind).parameters:
+            found[name] = kind
+    return found | distortions.registered()
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"{f'; did you mean {near[0]!r}?' if near else ';'} there are {', '.join(known)}"
 
 
 def _require_same_size(built: keras.Layer, size: int) -> None:
@@ -99,11 +123,10 @@ def _require_same_size(built: keras.Layer, size: int) -> None:
 
 def _apply(one: keras.Layer, batch: Batch) -> Batch:
     if type(one).__name__ not in _MIXING:
-        return Batch(tf.clip_by_value(one(batch.images, training=True), 0, 255), batch.targets)
+        images = tf.ensure_shape(one(batch.images, training=True), batch.images.shape)
+        return Batch(tf.clip_by_value(images, 0, 255), batch.targets)
     mixed = one({"images": batch.images, "labels": batch.targets}, training=True)
-    return Batch(tf.clip_by_value(mixed["images"], 0, 255), mixed["labels"])
-
-
-def _is_random_image_layer(kind: object) -> bool:
-    """Whether it is a layer with a seed that keras.layers lists as image preprocessing."""
-    return isinstance(kind, type) and ".image_preprocessing." in kind.__module__
+    # Shares drawn with a tiny alpha are 0 / 0 now and then: such a picture stays as it is.
+    sound = tf.reduce_all(tf.math.is_finite(mixed["labels"]), axis=1)
+    images = tf.where(sound[:, None, None, None], mixed["images"], batch.images)
+    return Batch(tf.clip_by_value(images, 0, 255), tf.where(sound[:, None], mixed["labels"], batch.targets))

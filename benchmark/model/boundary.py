@@ -7,6 +7,7 @@ from typing import NamedTuple
 import keras
 
 from backbones.build import trunk
+from benchmark.model import whitening
 from benchmark.model.classifier import Classifier
 from benchmark.model.stages import Stage
 
@@ -30,7 +31,8 @@ def split(classifier: Classifier, stage: Stage) -> Split:
     Raises:
         TooManyLayers: `finetune.last_n` exceeds the backbone's layers.
     """
-    classifier.backbone.trainable = stage.mode == "full"
+    for layer in classifier.backbone.layers:
+        layer.trainable = stage.mode == "full" and layer.name != whitening.LAYER
     if stage.mode == "full":
         return Split(None, classifier.logits)
     if stage.mode == "frozen" or stage.last_n is None:
@@ -52,7 +54,7 @@ def last_layers(backbone: keras.Model, number: int) -> tuple[keras.Layer, ...]:
         TooManyLayers: it has fewer, counted from the first one with weights.
     """
     layers = trunk(backbone)
-    while layers and not layers[0].weights:
+    while layers and (not layers[0].weights or layers[0].name == whitening.LAYER):
         layers.pop(0)
     if number > len(layers):
         raise TooManyLayers(

@@ -11,6 +11,7 @@ from backbones.build import build as build_backbone
 from backbones.cost import flops
 from benchmark.model import heads
 from benchmark.model.seeds import derive
+from benchmark.model.whitening import Whitening
 from benchmark.records import Parameters
 from benchmark.spec import HeadSpec, RunSpec
 
@@ -28,10 +29,14 @@ class Classifier(NamedTuple):
     """Pixels -> probabilities (N, C) float32, flat."""
 
 
-def build(spec: RunSpec, classes: int, weights_path: Path | None) -> Classifier:
-    """The untrained classifier of a spec; the run's seed decides every random weight."""
+def build(spec: RunSpec, classes: int, weights_path: Path | None, whitening: Whitening | None) -> Classifier:
+    """The untrained classifier of a spec, behind the whitening if any; its seed decides every random weight."""
     keras.utils.set_random_seed(derive(spec.seed, "backbone"))
     backbone = build_backbone(spec.backbone, spec.dataset.image_size, weights_path)
+    if whitening is not None:
+        pixels = keras.Input(backbone.input.shape[1:], dtype="float32", name="raw_pixels")
+        # `call` on a symbolic tensor repeats the backbone's layers one by one, so that the model stays flat.
+        backbone = keras.Model(pixels, backbone.call(whitening.apply(pixels)), name=backbone.name)
     return assemble(backbone, spec.head, classes, spec.seed)
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 from scipy.special import softmax
 
 from benchmark import weighting
-from benchmark.model import augmentation, boundary, classifier, features, optimizers, settings, stages, steps
+from benchmark.model import augmentation, boundary, classifier, features, optimizers, settings, stages, steps, whitening
 from benchmark.model.losses import Objective
 from benchmark.model.seeds import derive
 from benchmark.model.training import Best, Course, Programme, Row
@@ -84,11 +84,11 @@ def run(spec: RunSpec, data: Data, machine: Machine, on_epoch: Callable[[Row], N
     """
     settings.require(wanted(spec, machine.threads))
     weights = weighting.weigh(spec.weighting, data.labels[data.train], data.classes)
-    built = classifier.build(spec, len(data.classes), machine.weights_path)
-    experiment = _Experiment(spec, data, machine, built, tuple(weights.tolist()))
+    experiment = _Experiment(spec, data, machine, tuple(weights.tolist()))
+    start = time.perf_counter()
     course = experiment.train(on_epoch)
     course.best.restore()
-    start = time.perf_counter()
+    training, start = time.perf_counter() - start - experiment.seconds, time.perf_counter()
     predictions = [softmax(experiment.predict(rows), axis=1) for rows in (data.val, data.test)]
     predicting = time.perf_counter() - start
     history = pd.DataFrame(course.rows)
@@ -96,12 +96,12 @@ def run(spec: RunSpec, data: Data, machine: Machine, on_epoch: Callable[[Row], N
         history=history,
         best_epoch=course.best.epoch,
         epochs=len(history),
-        parameters=classifier.parameters(built),
+        parameters=classifier.parameters(experiment.built),
         class_weights=dict(zip(data.classes, weights.tolist(), strict=True)),
         val=predictions[0],
         test=predictions[1],
-        model=built.model,
-        seconds=Seconds(experiment.seconds, float(history["seconds"].sum()), predicting),
+        model=experiment.built.model,
+        seconds=Seconds(experiment.seconds, training, predicting),
         notes=tuple(experiment.notes),
     )
 
@@ -114,15 +114,16 @@ def wanted(spec: RunSpec, threads: int) -> settings.Settings:
 class _Experiment:
     """The stages of one run: what each trains on and what the trained network says."""
 
-    def __init__(
-        self, spec: RunSpec, data: Data, machine: Machine, built: classifier.Classifier, weights: tuple[float, ...]
-    ) -> None:
+    def __init__(self, spec: RunSpec, data: Data, machine: Machine, weights: tuple[float, ...]) -> None:
         self.notes: list[str] = []
         self.seconds = 0.0
         self._spec = spec
         self._data = data
         self._machine = machine
-        self._built = built
+        zca = whitening.wanted(spec.augmentation)
+        seed = derive(spec.seed, "whitening")
+        self._whitening = None if zca is None else whitening.fit(zca, data.pixels, data.train, seed)
+        self.built = classifier.build(spec, len(data.classes), machine.weights_path, self._whitening)
         self._objective = Objective(weights, spec.weighting.focal_gamma, spec.training.label_smoothing)
         self._augmentation = augmentation.build(spec.augmentation, spec.seed, spec.dataset.image_size)
         self._stages = stages.plan(spec)
@@ -132,7 +133,7 @@ class _Experiment:
 
     def train(self, on_epoch: Callable[[Row], None]) -> Course:
         """All stages in turn; the network is left with the last epoch's weights."""
-        changing = boundary.split(self._built, self._stages[-1]).above.weights
+        changing = boundary.split(self.built, self._stages[-1]).above.weights
         data = self._data
         course = Course(self._spec.training, data.labels[data.val], data.classes, Best(changing))
         for number, stage in enumerate(self._stages, start=1):
@@ -141,7 +142,7 @@ class _Experiment:
 
     def _programme(self, number: int, stage: stages.Stage) -> Programme:
         spec, data = self._spec, self._data
-        split = boundary.split(self._built, stage)
+        split = boundary.split(self.built, stage)
         inputs: steps.Inputs = data.pixels
         if stage.mode == "frozen" and not self._augmentation.layers:
             inputs, split = self._features(split), boundary.Split(None, split.above)
@@ -171,6 +172,7 @@ class _Experiment:
             "image_size": self._spec.dataset.image_size,
             "backbone": backbone,
             "seed": self._spec.seed if self._spec.backbone.weights == "none" else None,
+            "whitening": None if self._whitening is None else self._whitening.digest,
         }
         found = features.load_or_compute(split.below, self._data.pixels, identity, self._machine.cache_dir / "features")
         self.seconds += found.seconds

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
+import io
+import itertools
 import json
 import os
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,16 +55,16 @@ def load_or_compute(backbone: keras.Model, pixels: Pixels, identity: dict[str, A
     with filelock.FileLock(path.with_suffix(".lock")):
         damaged = path.exists() and not _is_whole(path, shape)
         if damaged or not path.exists():
-            _write(path, shape, text, lambda target: _extract(backbone, pixels, target))
+            _write(path, shape, text, _batches(backbone, pixels))
     notes = (f"cached features {path.name} were damaged and were computed again",) if damaged else ()
     return Features(np.load(path, mmap_mode="r"), time.perf_counter() - start, notes)
 
 
-def _extract(backbone: keras.Model, pixels: Pixels, target: Activations) -> None:
-    """Fill the target (N, d) with the backbone's features in inference mode."""
+def _batches(backbone: keras.Model, pixels: Pixels) -> Iterator[Activations]:
+    """The backbone's features in inference mode, rows of all pictures in order."""
     forward = _forward(backbone, pixels.shape[1:])
     for rows in chunks(np.arange(len(pixels)), predicted_batch(pixels)):
-        target[rows] = np.asarray(forward(pixels[rows]))
+        yield np.asarray(forward(pixels[rows]), dtype=np.float32)
 
 
 def _forward(backbone: keras.Model, shape: tuple[int, ...]) -> Callable[[Pixels], Any]:
@@ -73,25 +74,28 @@ def _forward(backbone: keras.Model, shape: tuple[int, ...]) -> Callable[[Pixels]
         tf.TensorSpec((None, *shape), tf.uint8),
     )
     if backbone.count_params() > FOLDED_PARAMETERS:
-        return forward
+        return lambda batch: forward(batch)
     folded = convert_variables_to_constants_v2(forward.graph)
     return lambda batch: folded(tf.constant(batch))[0]
 
 
-def _write(path: Path, shape: tuple[int, int], text: str, fill: Callable[[Activations], None]) -> None:
-    """Write the array and, last, its description; a reader sees either nothing or everything."""
+def _write(path: Path, shape: tuple[int, int], text: str, batches: Iterator[Activations]) -> None:
+    """Write the array and its description under the final names when all of it is there."""
     partial = path.with_name(f".{path.stem}.{os.getpid()}.npy")
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    checksum = 0
     try:
-        target = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float32, shape=shape)
-        fill(target)
-        target.flush()
-        del target
-        facts = {"size": partial.stat().st_size, "crc32": _checksum(partial), "identity": json.loads(text)}
+        # Not a memory map: writing one to a full disk ends the process instead of raising.
+        with partial.open("wb") as stream:
+            for part in itertools.chain([header.getvalue()], (batch.tobytes() for batch in batches)):
+                stream.write(part)
+                checksum = zlib.crc32(part, checksum)
+        facts = {"size": partial.stat().st_size, "crc32": checksum, "identity": json.loads(text)}
         path.with_suffix(".json").write_text(json.dumps(facts, indent=1))
         partial.replace(path)
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            partial.unlink()
+        partial.unlink(missing_ok=True)
 
 
 def _is_whole(path: Path, shape: tuple[int, int]) -> bool:

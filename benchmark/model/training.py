@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax
 
-from benchmark.metrics import find as find_metric
 from benchmark.metrics import score_all
+from benchmark.model import monitors
 from benchmark.model.schedules import Progress, rates
 from benchmark.model.steps import Epoch
 from benchmark.predictions import Predictions
@@ -25,35 +25,6 @@ Indices = npt.NDArray[np.int64]
 
 class Diverged(RuntimeError):
     """A loss that is no longer a finite number."""
-
-
-class UnknownMonitor(ValueError):
-    """A monitored value that is neither `val_loss` nor `val_<metric>`."""
-
-
-class Monitor(NamedTuple):
-    """The column of the history by which epochs are compared."""
-
-    column: str
-    better: Callable[[float, float], bool]
-    """Whether the first value beats the second; a tie does not."""
-
-
-def monitor(name: str) -> Monitor:
-    """The monitor of this name.
-
-    Raises:
-        UnknownMonitor: the name does not begin with `val_`.
-        UnknownMetric: no metric has the name that follows `val_`.
-    """
-    if name == "val_loss":
-        return Monitor(name, lambda left, right: left < right)
-    if not name.startswith("val_"):
-        raise UnknownMonitor(
-            f"unknown training.monitor {name!r}; expected val_loss or val_ and a metric's name: only validation may "
-            "choose the epoch"
-        )
-    return Monitor(name, find_metric(name.removeprefix("val_")).better)
 
 
 class Programme(NamedTuple):
@@ -101,7 +72,7 @@ class Course:
         self.rows: list[Row] = []
         self.best = best
         self._spec = spec
-        self._monitor = monitor(spec.monitor)
+        self._monitor = monitors.find(spec.monitor)
         self._truth = truth
         self._classes = classes
 
