@@ -1,0 +1,40 @@
+"""Cautions: what a reader must know before believing a board, one sentence each."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchmark.statistics.outcomes import Outcomes
+from benchmark.statistics.pseudo_values import Metric, check_metric
+
+FEWEST_GROUPS = 10
+"""Below this many groups in the rarest class, intervals and tests lean on assumptions."""
+
+_SATURATED_ACCURACY = 0.98
+_FEW_IMAGES = 300
+
+
+def cautions(outcomes: Outcomes, metric: Metric) -> tuple[str, ...]:
+    """Sentences for below the board; empty when nothing needs saying.
+
+    Raises UnknownMetric.
+    """
+    check_metric(metric)
+    found = []
+    if any(answers.seeds == 1 for answers in outcomes.candidates):
+        found.append("One seed: the order refers to these weights, not to the recipe; train 3 seeds or more.")
+    pairs = np.unique(np.stack([outcomes.truth_codes, outcomes.groups]), axis=1)
+    rarest = int(np.bincount(pairs[0]).min())
+    if rarest < FEWEST_GROUPS:
+        found.append(
+            f"The rarest class has {rarest} test groups, fewer than {FEWEST_GROUPS}: its scores are rough; "
+            "add images or use k-fold."
+        )
+    if metric == "log_loss" and outcomes.images < _FEW_IMAGES:
+        best = max(float((a.predicted == outcomes.truth).mean()) for a in outcomes.candidates)
+        if best > _SATURATED_ACCURACY:
+            found.append(
+                f"Log loss of {outcomes.images} images at accuracy {best:.3f} hangs on a few images; "
+                "its intervals may be too narrow."
+            )
+    return tuple(found)
