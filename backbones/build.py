@@ -34,7 +34,7 @@ def build(spec: BackboneSpec, image_size: int, weights_path: Path | None) -> ker
     if correction is None:
         return model
     corrected = _assemble(spec, image_size, correction)
-    corrected.set_weights(model.get_weights())
+    weights.copy(model, corrected)
     return corrected
 
 

@@ -33,23 +33,36 @@ def flops(model: keras.Model) -> int:
     Raises:
         CostUnknown: another kind of layer has a matrix for a weight.
     """
-    return 2 * sum(_multiply_adds(layer) for layer in model.layers)
+    return 2 * _multiply_adds(model)
 
 
-def _multiply_adds(layer: Any) -> int:
-    """Uses of the layer's kernels for one image: their numbers times the positions they are applied at."""
-    if isinstance(layer, keras.Model):
-        return sum(_multiply_adds(inner) for inner in layer.layers)
+def _multiply_adds(model: keras.Model) -> int:
+    """Uses of all kernels for one image: their numbers times the positions they are applied at."""
+    # A layer may serve in several models, or several times in one. The nodes of the graph tell; no public name does.
+    graph = model._functional if isinstance(model, keras.Sequential) else model
+    if not hasattr(graph, "_nodes_by_depth"):
+        raise CostUnknown(f"cannot count the operations of {model.name}, expected a functional model: leave it out")
+    nodes = {id(node) for same_depth in graph._nodes_by_depth.values() for node in same_depth}
+    total = 0
+    for layer in model.layers:
+        calls = [node for node in layer._inbound_nodes if id(node) in nodes]
+        if isinstance(layer, keras.Model):
+            total += len(calls) * _multiply_adds(layer)
+        elif kernels := _kernels(layer):
+            # Channels come last, so all that lies between batch and channels is positions.
+            total += _numbers(kernels) * sum(math.prod(node.outputs[0].shape[1:-1]) for node in calls)
+    return total
+
+
+def _kernels(layer: Any) -> list[Any]:
+    """The weights of a layer that are matrices or stacks of them."""
     kernels = [weight for weight in layer.weights if len(weight.shape) > 1]
-    if not kernels:
-        return 0
-    if not isinstance(layer, _COUNTED):
+    if kernels and not isinstance(layer, _COUNTED):
         raise CostUnknown(
             f"cannot count the operations of {layer.name} ({type(layer).__name__}), expected dense and convolutional "
             "layers: leave the figure out"
         )
-    # The output is channels-last, so all that lies between batch and channels is positions.
-    return math.prod(layer.output.shape[1:-1]) * _numbers(kernels)
+    return kernels
 
 
 def _numbers(weights: list[Any]) -> int:

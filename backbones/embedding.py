@@ -32,7 +32,7 @@ def embed(application: str, pixels: Any, spec: BackboneSpec) -> Any:
     }
     maps = _pretrained(network, options) if spec.weights == "imagenet" else network(weights=None, **options)
     features = maps.outputs[0]
-    return keras.layers.Flatten(name="flatten")(features) if spec.pooling == "flatten" else features
+    return keras.layers.Flatten(name="flattened")(features) if spec.pooling == "flatten" else features
 
 
 def correction(model: Any) -> Any | None:

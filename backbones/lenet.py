@@ -19,5 +19,5 @@ def lenet(pixels: Any, spec: BackboneSpec) -> Any:
     for block, filters in enumerate((20, 50), start=1):
         x = layers.Conv2D(filters, 5, padding="same", activation="relu", name=f"conv{block}")(x)
         x = layers.MaxPooling2D(2, name=f"pool{block}")(x)
-    x = layers.Flatten(name="flatten")(x)
-    return layers.Dense(500, activation="relu", name="dense")(x)
+    x = layers.Flatten(name="flattened")(x)
+    return layers.Dense(500, activation="relu", name="hidden")(x)

@@ -7,9 +7,9 @@ A backbone is one decorated function in a file of this folder, or in any importe
         ...  # Keras is imported in here
         return features
 
-`pixels` is a Keras tensor (N, size, size, 3), float32, RGB in 0..255; the tensor returned has the shape (N, d). A
-builder brings its own scaling of the pixels. One with pretrained weights obeys `spec.pooling`; one without has a feature
-vector of its own.
+`pixels` is a Keras tensor (N, size, size, 3), float32, RGB in 0..255; the tensor returned is (N, d). A builder brings
+its own scaling of the pixels. One with pretrained weights obeys `spec.pooling`; one without has a feature vector of
+its own.
 """
 
 import difflib

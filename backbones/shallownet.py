@@ -17,4 +17,4 @@ def shallownet(pixels: Any, spec: BackboneSpec) -> Any:
 
     x = layers.Rescaling(1 / 255, dtype="float32", name="preprocessing")(pixels)
     x = layers.Conv2D(32, 3, padding="same", activation="relu", name="conv")(x)
-    return layers.Flatten(name="flatten")(x)
+    return layers.Flatten(name="flattened")(x)

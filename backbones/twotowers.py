@@ -18,11 +18,11 @@ def twotowers(pixels: Any, spec: BackboneSpec) -> Any:
     x = layers.Rescaling(1 / 255, dtype="float32", name="preprocessing")(pixels)
     towers = [_tower(x, "wide", (5, 4, 3)), _tower(x, "narrow", (3, 4, 3))]
     x = layers.Concatenate(name="towers")(towers)
-    x = layers.Flatten(name="flatten")(x)
-    x = layers.Dropout(0.2, name="flatten_dropout")(x)
+    x = layers.Flatten(name="flattened")(x)
+    x = layers.Dropout(0.2, name="flattened_dropout")(x)
     for step in (1, 2):
-        x = layers.Dense(1024, activation="relu", name=f"dense{step}")(x)
-        x = layers.Dropout(0.2, name=f"dense{step}_dropout")(x)
+        x = layers.Dense(1024, activation="relu", name=f"hidden{step}")(x)
+        x = layers.Dropout(0.2, name=f"hidden{step}_dropout")(x)
     return x
 
 

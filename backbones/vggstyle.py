@@ -21,8 +21,8 @@ def vggstyle(pixels: Any, spec: BackboneSpec) -> Any:
             x = layers.Conv2D(filters, 4, padding="same", activation="relu", name=f"block{block}_conv{step}")(x)
         x = layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
         x = layers.Dropout(0.1, name=f"block{block}_dropout")(x)
-    x = layers.Flatten(name="flatten")(x)
+    x = layers.Flatten(name="flattened")(x)
     for step in (1, 2):
-        x = layers.Dense(1024, activation="relu", name=f"dense{step}")(x)
-        x = layers.Dropout(0.1, name=f"dense{step}_dropout")(x)
+        x = layers.Dense(1024, activation="relu", name=f"hidden{step}")(x)
+        x = layers.Dropout(0.1, name=f"hidden{step}_dropout")(x)
     return x

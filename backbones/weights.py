@@ -105,8 +105,21 @@ def _load_model_file(model: Any, path: Path) -> None:
     for extra in theirs[len(ours) :]:
         if type(extra).__name__ not in _HEAD_LAYERS:
             raise _misfit(model, path, f"{_signature(extra)} behind its last layer", "at most a head of dense layers")
-    for layer, origin in zip(ours, theirs, strict=False):
-        layer.set_weights(origin.get_weights())
+    _copy(theirs, ours)
+
+
+def copy(source: Any, model: Any) -> None:
+    """Give every weight of the model its value from another model with the same layers."""
+    _copy(_weighty(source), _weighty(model))
+
+
+def _copy(sources: list[Any], layers: list[Any]) -> None:
+    """Give the layers the weights of as many sources, in order."""
+    for source, layer in zip(sources, layers, strict=False):
+        layer.set_weights(source.get_weights())
+        # A Normalization layer computes with constants that it derives from its weights only when told to.
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()
 
 
 def _weighty(model: Any) -> list[Any]:
