@@ -1,0 +1,110 @@
+"""The sentences over a leaderboard: what it can and cannot tell."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchmark.board.candidates import Candidate
+from benchmark.board.evidence import Evidence
+from benchmark.statistics import Comparison, Metric, cautions, honest_score, separable_gap
+
+SEED = 0
+"""Of every random draw on the board, so that the same results give the same bytes."""
+
+
+class Ranking(NamedTuple):
+    """The compared candidates with everything that was found out about them."""
+
+    candidates: tuple[Candidate, ...]
+    evidence: Evidence
+    comparison: Comparison
+    rows: list[dict[str, Any]]
+    """Ordered as on the board, unlike the other fields, which share the candidates' order."""
+    primary: Metric
+
+
+def score_text(value: float) -> str:
+    """A score to three decimals, without the leading zero: `.924`, `1.000`, `-.003`."""
+    return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 0.9995 else f"{value:.3f}"
+
+
+def header(ranking: Ranking) -> list[str]:
+    """What is said over a board with at least one ranked row."""
+    count, evidence = len(ranking.candidates), ranking.evidence
+    lines = []
+    if count == 1:
+        lines.append("One candidate: there is nothing to compare it with.")
+    else:
+        tied = int(ranking.comparison.tied_with_best.sum())
+        lines.append(
+            f"One of {count} stands alone at the top by {ranking.primary} (95 %)."
+            if tied == 1
+            else f"{tied} of {count} are tied with the best by {ranking.primary} (95 %)."
+        )
+    lines.append(_power(ranking))
+    if count > 1:
+        honest = honest_score(evidence.outcomes, ranking.primary, seed=SEED)
+        raw = ranking.rows[0][f"test_{ranking.primary}"]
+        if not np.isnan(honest):
+            lines.append(f"Picking the top row: expect {score_text(honest)} (raw {score_text(raw)}).")
+    lines += _choices(ranking)
+    return lines + _warnings(ranking)
+
+
+def unranked(candidates: Sequence[Candidate]) -> list[str]:
+    """What is said of the candidates that were not compared."""
+    missing = Counter(candidate.status for candidate in candidates if candidate.status not in ("ok", "baseline"))
+    if not missing:
+        return []
+    listed = ", ".join(f"{count} {status}" for status, count in sorted(missing.items()))
+    verb = "candidate has" if sum(missing.values()) == 1 else "candidates have"
+    return [f"{sum(missing.values())} {verb} no rank: {listed}."]
+
+
+def _power(ranking: Ranking) -> str:
+    """How much data there is and which gaps it cannot separate."""
+    outcomes = ranking.evidence.outcomes
+    seeds = sorted({len(candidate.complete) for candidate in ranking.candidates})
+    seed_text = (
+        "1 seed" if seeds == [1] else f"{'-'.join(str(seed) for seed in dict.fromkeys((seeds[0], seeds[-1])))} seeds"
+    )
+    folds = len(ranking.candidates[0].folds)
+    fold_text = f" pooled over {folds} folds" if folds > 1 else ""
+    gap = separable_gap(ranking.comparison)
+    end = "." if np.isnan(gap) else f": gaps under {score_text(gap)} cannot be separated."
+    return f"{outcomes.images} test images in {outcomes.group_count} groups{fold_text}, {seed_text}{end}"
+
+
+def _choices(ranking: Ranking) -> list[str]:
+    """The cheapest of the best, and what validation would have chosen."""
+    lines = []
+    tied = [row for row in ranking.rows if row["tied_with_best"] and row.get("flops") is not None]
+    if len(tied) > 1:
+        cheapest = min(tied, key=lambda row: (row["flops"], row["total_parameters"], row["rank"]))
+        lines.append(
+            f"Cheapest row tied with the best: {cheapest['candidate']} ("
+            f"{cheapest['flops'] / 1e6:,.1f} MFLOPs a picture, {cheapest['total_parameters']:,} parameters)."
+        )
+    chosen = [row for row in ranking.rows if row.get("val_rank") == 1]
+    if len(ranking.rows) > 1 and chosen:
+        row = chosen[0]
+        lines.append(
+            f"Chosen on validation: {row['candidate']} (validation {score_text(row['val_primary'])}, test "
+            f"{score_text(row[f'test_{ranking.primary}'])}), rank {row['rank_low']}-{row['rank_high']} on the test."
+        )
+    return lines
+
+
+def _warnings(ranking: Ranking) -> list[str]:
+    """Where the method is at its limits."""
+    outcomes = ranking.evidence.outcomes
+    classes = ranking.candidates[0].records[0].classes
+    absent = sorted(set(range(outcomes.class_count)) - set(outcomes.present_classes.tolist()))
+    lines = list(cautions(outcomes, ranking.primary))
+    if absent:
+        lines.append(f"No test image of {', '.join(classes[label] for label in absent)}: these count in no metric.")
+    return lines
