@@ -1,0 +1,106 @@
+"""`bench`: everything but running. A command's module is imported only when that command is called for."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from benchmark.errors import DONE, INTERRUPTED, USAGE, explain
+
+
+class Command(NamedTuple):
+    """Where a command lives and what it does in one line."""
+
+    module: str
+    help: str
+
+
+COMMANDS = {
+    "leaderboard": Command("boards", "Print the leaderboard of a sweep and what it can and cannot tell."),
+    "failures": Command("boards", "List the runs without a result, why, and how to run them again."),
+    "metrics": Command("boards", "List the metrics and which way they point."),
+}
+"""From a command's name to the function of that name in benchmark/cli/<module>.py."""
+
+_EXAMPLES = """Examples:
+
+\b
+  bench leaderboard results/digits
+  bench failures results/digits
+
+Exit codes: 0 done, 1 usage or configuration, 2 data contract broken, 3 some runs failed,
+4 a significant regression, 5 not comparable, 130 interrupted."""
+
+# Typer brings its own click or uses an installed one, depending on its version; this finds the class in both.
+_ClickError: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with the documented code."""
+    sys.exit(run(sys.argv[1:] if words is None else words))
+
+
+def run(words: Sequence[str]) -> int:
+    """The exit code of the command given by these words."""
+    try:
+        code = _app(words)(list(words), prog_name="bench", standalone_mode=False)
+        sys.stdout.flush()
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough; what is still buffered must not raise once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except _ClickError as error:
+        typer.echo(f"error: {error.format_message()}", err=True)  # type: ignore[attr-defined]
+        return USAGE
+    except Exception as error:  # the outermost frame: every mistake becomes a sentence and an exit code
+        return explain(error)
+    return code if isinstance(code, int) else DONE
+
+
+def _app(words: Sequence[str]) -> typer.Typer:
+    """All commands by name and help; only the one that `words` call for is the real one."""
+    app = typer.Typer(
+        help="Read, compare and explain the results of sweeps.",
+        epilog=_EXAMPLES,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    app.callback()(_root)
+    called = next((word for word in words if not word.startswith("-")), None)
+    for name, command in COMMANDS.items():
+        app.command(name, short_help=command.help)(_load(name, command.module) if name == called else _absent)
+    return app
+
+
+def _load(name: str, module: str) -> Callable[..., Any]:
+    """The function of a command."""
+    function: Callable[..., Any] = getattr(importlib.import_module(f"benchmark.cli.{module}"), name)
+    return function
+
+
+def _absent() -> None:
+    """Stands in the list of commands for one that was not called."""
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"classifier-benchmark {metadata.version('classifier-benchmark')}")
+        raise typer.Exit
+
+
+def _root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an unexpected error came from.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say it.")] = False,
+) -> None:
+    if debug:
+        os.environ["BENCH_DEBUG"] = "1"
