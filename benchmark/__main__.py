@@ -15,7 +15,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from benchmark import config
-from benchmark.errors import explain
+from benchmark.errors import USAGE, explain
 from benchmark.jobs import Job
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
@@ -63,6 +63,10 @@ def main() -> None:
     Plugins.instance().register(PlannedLauncher)
     try:
         _single()
+    except SystemExit as ended:  # argparse's own code for a misused flag is 2, which means broken data here
+        sys.exit(USAGE if ended.code == 2 else ended.code)
+    except KeyboardInterrupt as error:
+        sys.exit(explain(error))
     except Exception as error:  # the outermost frame: every mistake becomes a sentence and an exit code
         sys.exit(explain(config.in_plain_words(error, CONF)))
     sys.exit(_exit_code)

@@ -165,8 +165,10 @@ def _run_one(planned: Planned, workers: Crew, tracker: SweepTracker | NoTracker,
     """Do one run, whatever happens to it; another process that is at it already keeps it."""
     job, directory = planned.job, planned.job.directory
     folder = store.run_directory(directory, planned.record.run_id)
+    locks = directory / ".locks"
+    locks.mkdir(exist_ok=True)
     try:
-        with FileLock(folder / ".lock", timeout=0):
+        with FileLock(locks / planned.record.run_id, timeout=0):
             started = planned.record.model_copy(update={"status": "running", "started": _now()})
             store.write_config(directory, started.run_id, job.spec)
             store.write_record(directory, started)

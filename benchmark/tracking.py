@@ -5,6 +5,7 @@ killed still ends with a true status.
 from __future__ import annotations
 
 import json
+import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,10 @@ from datasets.manifest import Manifest
 STATUSES = {"ok": "FINISHED", "interrupted": "KILLED"}
 SECONDS_BETWEEN_BATCHES = 2.0
 LONGEST_PARAMETER = 500
+
+# The first opening of a database tells the story of forty migrations.
+for name in ("alembic", "mlflow"):
+    logging.getLogger(name).setLevel(logging.WARNING)
 
 
 class TrackingUnavailable(RuntimeError):
