@@ -56,7 +56,7 @@ class Best:
     def keep(self, epoch: int, value: float) -> None:
         """Take the present weights as those of the best epoch."""
         self.epoch, self.value = epoch, value
-        self._copies = [np.array(weight.value) for weight in self._weights]
+        self._copies = [weight.value.numpy() for weight in self._weights]
 
     def restore(self) -> None:
         """Put the best epoch's weights back."""
