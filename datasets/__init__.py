@@ -1,0 +1,1 @@
+"""The data contract: pictures scanned, hashed, freed of copies and split, before any model sees them."""

@@ -1,0 +1,203 @@
+"""From a spec and a place to a manifest: list, look, find copies, split."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from datasets.dedupe import Resolved, linked, resolve, same_value
+from datasets.errors import DataContractBroken
+from datasets.manifest import COLUMNS, REJECTED_COLUMNS, Manifest, class_codes
+from datasets.partition import leaks, partition
+from datasets.processes import Progress
+from datasets.scan import Scan, scan
+from datasets.selection import chosen_classes, content_groups, pattern_groups, thinned
+from datasets.sources import SourceRows, find_source
+from datasets.spec import DatasetLocation, DatasetSpec
+from datasets.splitting import ClassWithoutPart
+
+Int64s = npt.NDArray[np.int64]
+
+
+def prepare(
+    spec: DatasetSpec, location: DatasetLocation, cache_dir: Path, workers: int, progress: Progress | None
+) -> Manifest:
+    """The manifest of the pictures that the spec describes; `progress` is called with (files looked at, files).
+
+    Raises:
+        DatasetUsageError: an option makes no sense, or the folder or table is not there.
+        DataContractBroken: the pictures cannot serve for what is asked.
+    """
+    rows = find_source(spec.source)(spec, location, cache_dir)
+    classes = chosen_classes(spec, rows.classes)
+    rows = _of_classes(rows, classes)
+    _require_two_classes(classes, rows)
+    looked = scan(rows.root, [entry.file for entry in rows.entries], cache_dir, workers, progress)
+    return manifest_of(spec, rows, looked, classes)
+
+
+def manifest_of(spec: DatasetSpec, rows: SourceRows, looked: Scan, classes: tuple[str, ...]) -> Manifest:
+    """The manifest of what a source listed and a scan found; touches no file.
+
+    Raises:
+        DatasetUsageError, DataContractBroken: as `prepare`.
+    """
+    pictures, broken = pictures_of(rows, looked)
+    notes = [*rows.notes, *looked.notes]
+    if rows.passed_over:
+        notes.append(f"{rows.passed_over} hidden files and thumbnails of operating systems were passed over")
+    resolved = resolve(pictures, spec.near_distance, spec.copies, spec.conflicts)
+    chosen = _choose(spec, resolved)
+    notes += [*resolved.notes, *chosen.notes]
+    parted = _split(spec, chosen, classes)
+    table = chosen.pictures.assign(group=chosen.groups)[parted.keep].reset_index(drop=True)
+    table["split"] = parted.split
+    table["group"] = content_groups(table["pixels_sha256"].tolist(), table["group"].to_numpy(np.int64))
+    rejected = pd.concat([broken, resolved.rejected, parted.rejected], ignore_index=True)
+    return Manifest(
+        table=table.loc[:, list(COLUMNS)],
+        rejected=rejected.sort_values(["class", "path"], kind="stable", ignore_index=True),
+        classes=parted.classes,
+        root=rows.root,
+        notes=(*notes, *parted.notes),
+    )
+
+
+def pictures_of(rows: SourceRows, looked: Scan) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Usable pictures in the manifest's order (all facts, label, given, outside), and the rejected files."""
+    facts = pd.DataFrame(looked.facts, columns=list(looked.facts[0]._fields) if looked.facts else None)
+    facts["bytes"] = [entry.file.size for entry in rows.entries]
+    facts["label"] = pd.array([entry.label for entry in rows.entries], dtype=str)
+    facts["given"] = pd.Series([entry.split for entry in rows.entries], dtype=object)
+    facts["outside"] = pd.Series([entry.group for entry in rows.entries], dtype=object)
+    usable = facts["reason"] == ""
+    pictures = facts[usable].sort_values(["pixels_sha256", "label", "path"], ignore_index=True)
+    listed = pd.DataFrame(rows.rejected, columns=list(REJECTED_COLUMNS))
+    broken = facts[~usable].rename(columns={"label": "class"})[list(REJECTED_COLUMNS)]
+    return pictures, pd.concat([listed, broken], ignore_index=True).astype(str)
+
+
+class _Chosen(NamedTuple):
+    pictures: pd.DataFrame
+    groups: Int64s
+    copies: Int64s
+    notes: tuple[str, ...]
+
+
+class _Parted(NamedTuple):
+    keep: npt.NDArray[np.bool_]
+    split: npt.NDArray[np.object_]
+    rejected: pd.DataFrame
+    classes: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def _of_classes(rows: SourceRows, classes: tuple[str, ...]) -> SourceRows:
+    entries = [entry for entry in rows.entries if entry.label in classes]
+    left_out = sorted(rows.classes - set(classes))
+    note = (f"left out, because dataset.classes does not name them: {', '.join(left_out)}",) if left_out else ()
+    rejected = [lost for lost in rows.rejected if lost.label in ("", *classes)]
+    return SourceRows(rows.root, entries, rejected, rows.passed_over, (*rows.notes, *note), rows.classes)
+
+
+def _require_two_classes(classes: tuple[str, ...], rows: SourceRows) -> None:
+    if not rows.entries:
+        raise DataContractBroken(
+            f"found no picture file in {rows.root}: expected one folder per class, with pictures in it"
+        )
+    if len(classes) < 2:
+        raise DataContractBroken(f"found one class only ({classes[0]!r}) in {rows.root}: expected at least two")
+
+
+def _choose(spec: DatasetSpec, resolved: Resolved) -> _Chosen:
+    """Groups from copies and from outside together, and at most `max_per_class` pictures of a class."""
+    pictures, copies, notes = resolved.kept, resolved.copies, []
+    links = [same_value(pictures["outside"].to_numpy())]
+    if spec.group_pattern is not None:
+        found = pattern_groups(pictures["path"].tolist(), spec.group_pattern)
+        links.append(same_value(np.array(found, object)))
+        matched = sum(group is not None for group in found)
+        notes.append(f"dataset.group_pattern found a group for {matched} of {len(found)} pictures")
+    if spec.copies != "ignore":
+        links.append(same_value(copies))
+    groups = linked(len(pictures), *links)
+    if spec.max_per_class is not None and len(pictures):
+        keep = thinned(pictures, groups, spec.max_per_class, spec.split_seed)
+        notes.append(f"dataset.max_per_class={spec.max_per_class}: {keep.sum()} of {len(pictures)} pictures are used")
+        pictures, groups, copies = pictures[keep].reset_index(drop=True), groups[keep], copies[keep]
+    return _Chosen(pictures, groups, copies, tuple(notes))
+
+
+def _split(spec: DatasetSpec, chosen: _Chosen, classes: tuple[str, ...]) -> _Parted:
+    """The split; classes too small for it are refused, or left out one by one."""
+    dropped: dict[str, str] = {}
+    while True:
+        kept = tuple(name for name in classes if name not in dropped)
+        if len(kept) < 2:
+            raise DataContractBroken(
+                f"fewer than two classes are left; {'; '.join(dropped.values())}: add pictures or change the split"
+            )
+        keep = chosen.pictures["label"].isin(kept).to_numpy()
+        small = _too_small(spec, chosen.pictures["label"][keep], kept)
+        labels = class_codes(chosen.pictures["label"][keep], kept)
+        try:
+            if small is not None:
+                raise ClassWithoutPart(small)
+            parted = partition(chosen.pictures["given"].to_numpy()[keep], labels, chosen.groups[keep], spec)
+            break
+        except ClassWithoutPart as error:
+            name = kept[error.label]
+            dropped[name] = _small_class(name, labels == error.label, chosen.groups[keep])
+            if spec.small_classes == "refuse":
+                raise DataContractBroken(
+                    f"{dropped[name]}: add pictures, or leave it out with dataset.small_classes=drop"
+                ) from error
+    used = keep.copy()
+    used[keep] = parted.split != ""
+    split = parted.split[parted.split != ""]
+    notes = [*parted.notes, *(f"left out: {reason}" for reason in dropped.values())]
+    notes += _leak_notes(spec, chosen.pictures[used], split, chosen.copies[used], chosen.groups[used])
+    rejected = _rejections(chosen.pictures[~used], dropped)
+    return _Parted(used, split, rejected, kept, tuple(notes))
+
+
+def _too_small(spec: DatasetSpec, labels: "pd.Series[str]", classes: tuple[str, ...]) -> int | None:
+    """The first class without the pictures it must have, as its position."""
+    counts = labels.value_counts().reindex(list(classes), fill_value=0)
+    small = np.flatnonzero(counts.to_numpy() < max(spec.min_per_class, 1))
+    return int(small[0]) if len(small) else None
+
+
+def _small_class(name: str, rows: npt.NDArray[np.bool_], groups: Int64s) -> str:
+    independent = len(np.unique(groups[rows]))
+    return (
+        f"class {name!r} has {rows.sum()} usable pictures in {independent} independent groups, too few for "
+        "dataset.min_per_class and for a place in each of train, val and test"
+    )
+
+
+def _rejections(pictures: pd.DataFrame, dropped: dict[str, str]) -> pd.DataFrame:
+    reasons = pictures["label"].map(
+        lambda label: "class left out" if label in dropped else "leak: companion in a later split"
+    )
+    return pd.DataFrame({"path": pictures["path"], "reason": reasons, "class": pictures["label"]}).astype(str)
+
+
+def _leak_notes(
+    spec: DatasetSpec, pictures: pd.DataFrame, split: npt.NDArray[np.object_], copies: Int64s, groups: Int64s
+) -> list[str]:
+    paths = pictures["path"].to_numpy()
+    notes = []
+    together = linked(len(pictures), same_value(copies), same_value(groups))
+    for (one, other), rows in leaks(split, together).items():
+        example = np.flatnonzero((split == other) & (together == together[rows[0]]))[0]
+        way_out = (
+            "dataset.fix_leaks=true takes them out" if spec.split == "given" else "dataset.copies=group prevents it"
+        )
+        notes.append(
+            f"leak: {len(rows)} pictures of {one} have a copy or companion in {other} (such as {paths[rows[0]]} and "
+            f"{paths[example]}); {way_out}"
+        )
+    return notes
