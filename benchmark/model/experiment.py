@@ -79,7 +79,7 @@ def run(spec: RunSpec, data: Data, machine: Machine, on_epoch: Callable[[Row], N
     """Build, train and predict what the spec says; `on_epoch` gets every epoch's row as soon as it is known.
 
     Raises:
-        Diverged: a loss stopped being a finite number.
+        Diverged: a loss or a weight stopped being a finite number.
         SettingsMismatch: this process was not configured with the spec's settings.
     """
     settings.require(wanted(spec, machine.threads))

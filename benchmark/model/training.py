@@ -24,7 +24,7 @@ Indices = npt.NDArray[np.int64]
 
 
 class Diverged(RuntimeError):
-    """A loss that is no longer a finite number."""
+    """A loss or a weight that is no longer a finite number."""
 
 
 class Programme(NamedTuple):
@@ -54,9 +54,19 @@ class Best:
         self._copies: list[npt.NDArray[np.float32]] = []
 
     def keep(self, epoch: int, value: float) -> None:
-        """Take the present weights as those of the best epoch."""
-        self.epoch, self.value = epoch, value
-        self._copies = [weight.value.numpy() for weight in self._weights]
+        """Take the present weights as those of the best epoch.
+
+        Raises:
+            Diverged: a weight is NaN or infinite.
+        """
+        copies = [weight.value.numpy() for weight in self._weights]
+        # A rectifier may turn NaN into 0, so that the loss of a ruined network is finite.
+        if not all(np.isfinite(copy).all() for copy in copies):
+            raise Diverged(
+                f"found weights that are NaN or infinite after epoch {epoch}; expected finite numbers: lower "
+                "training.learning_rate"
+            )
+        self.epoch, self.value, self._copies = epoch, value, copies
 
     def restore(self) -> None:
         """Put the best epoch's weights back."""
@@ -80,7 +90,7 @@ class Course:
         """Train the programme's epochs, or fewer when `patience` runs out.
 
         Raises:
-            Diverged: a loss is NaN or infinite.
+            Diverged: a loss or a weight is NaN or infinite.
         """
         before, stalls = len(self.rows), list[int]()
         for done in range(programme.epochs):

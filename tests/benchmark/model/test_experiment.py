@@ -139,8 +139,15 @@ def test_training_stops_when_patience_runs_out(spec_of: SpecOf, drawn: Draw, run
 
 
 def test_a_diverging_run_says_so(spec_of: SpecOf, drawn: Draw, run: Run) -> None:
-    with pytest.raises(Diverged, match=r"in epoch 1 at a learning rate of 1e\+38.*lower training.learning_rate"):
-        run(spec_of(learning_rate=1e38, optimizer="sgd"), drawn())
+    with pytest.raises(Diverged, match=r"train_loss = nan in epoch 1 at a learning rate of 1e\+25.*lower training"):
+        run(spec_of("shallownet", learning_rate=1e25, optimizer="sgd"), drawn())
+
+
+def test_ruined_weights_behind_a_finite_loss_are_noticed(spec_of: SpecOf, drawn: Draw, run: Run) -> None:
+    rows: list[dict[str, float | int]] = []
+    with pytest.raises(Diverged, match="weights that are NaN or infinite after epoch 1"):
+        run(spec_of("lenet", learning_rate=1e25, optimizer="sgd"), drawn(), rows.append)
+    assert rows == []
 
 
 def backbone_weights(spec: RunSpec, result: Result) -> list[tuple[str, bool]]:

@@ -136,3 +136,15 @@ def test_every_optimizer_learns(name: str, spec_of: Callable[..., RunSpec]) -> N
     train = trainer(learner(model, Objective((1.0,) * 3, 0.0, 0.0), optimizer), INPUTS, np.arange(22), LABELS, 8)
     losses = [train(np.arange(22), np.full(3, 0.02, np.float32)).plain for _ in range(20)]
     assert losses[-1] < losses[0] - 0.05
+
+
+def test_half_precision_scales_the_loss_and_learns(spec_of: Callable[..., RunSpec]) -> None:
+    optimizer = optimizers.build(spec_of(mixed_precision="mixed_float16").training, 0.02)
+    assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    features = keras.Input((6,))
+    hidden = keras.layers.Dense(8, "relu", dtype="mixed_float16")(features)
+    model = keras.Model(features, keras.layers.Dense(3, dtype="float32")(hidden))
+    train = trainer(learner(model, Objective((1.0,) * 3, 0.0, 0.0), optimizer), INPUTS, np.arange(22), LABELS, 8)
+    losses = [train(np.arange(22), np.full(3, 0.02, np.float32)).plain for _ in range(20)]
+    assert losses[-1] < losses[0] - 0.05
+    assert float(optimizer.learning_rate) == pytest.approx(0.02)
