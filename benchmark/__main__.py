@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import types
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,8 +38,17 @@ class PlannedLauncher(Launcher):
         return [JobReturn(overrides=words, _return_value=None, status=JobStatus.COMPLETED) for words in job_overrides]
 
 
-# Hydra accepts a launcher only from the namespace hydra_plugins; this one needs no package of its own for that.
-PlannedLauncher.__module__ = "hydra_plugins.planned"
+def _register(launcher: type[Launcher]) -> None:
+    """Make the launcher known to Hydra, which accepts one only from the namespace hydra_plugins."""
+    plugins = Plugins.instance()  # scans the installed plug-ins first, if there are any
+    launcher.__module__ = "hydra_plugins.planned"
+    namespace = sys.modules.setdefault("hydra_plugins", types.ModuleType("hydra_plugins"))
+    namespace.__dict__.setdefault("__path__", [])  # a package, so that its modules can be named
+    module = types.ModuleType(launcher.__module__)
+    setattr(module, launcher.__name__, launcher)
+    sys.modules[launcher.__module__] = module
+    plugins.register(launcher)
+
 
 _exit_code = 0
 
@@ -46,9 +56,11 @@ _exit_code = 0
 def _run(jobs: Sequence[Job]) -> None:
     """Run the jobs and remember the exit code: Hydra returns nothing from a multirun."""
     global _exit_code
-    from benchmark import sweep  # noqa: PLC0415 - a mistake in the configuration answers before anything heavy loads
+    # Only now: a mistake in the configuration answers before anything heavy loads.
+    from benchmark import sweep  # noqa: PLC0415
+    from benchmark.cli.boards import show_board  # noqa: PLC0415
 
-    _exit_code = max(_exit_code, sweep.run(jobs))
+    _exit_code = max(_exit_code, sweep.run(jobs, show_board))
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
@@ -60,7 +72,7 @@ def _single(composed: DictConfig) -> None:
 def main() -> None:
     """Run the command line and exit with the documented code."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # raise what is wrong instead of printing half of it: it is explained below
-    Plugins.instance().register(PlannedLauncher)
+    _register(PlannedLauncher)
     try:
         _single()
     except SystemExit as ended:  # argparse's own code for a misused flag is 2, which means broken data here

@@ -38,9 +38,10 @@ def to_jobs(composed: DictConfig, overrides: Sequence[str]) -> list[Job]:
     Raises:
         ConfigurationError: a value is missing, misspelt, out of range or does not fit the others.
     """
-    everything = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    ours = [key for key in composed if key not in ("hydra", "experiment")]
+    everything = OmegaConf.to_container(OmegaConf.masked_copy(composed, ours), resolve=True, throw_on_missing=True)
     assert isinstance(everything, dict)
-    content = {str(key): value for key, value in everything.items() if key not in ("hydra", "experiment")}
+    content = {str(key): value for key, value in everything.items()}
     dataset = content["dataset"]
     if dataset["split"] != "kfold" or dataset["fold"] is not None:
         return [_job(content, overrides)]

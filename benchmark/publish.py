@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from filelock import FileLock
 
@@ -10,12 +11,17 @@ from benchmark import store
 from benchmark.board import leaderboard
 
 
-def board(directory: Path) -> list[Path]:
-    """Rewrite leaderboard.csv, leaderboard.md, costs.csv and runs.csv, and return their paths."""
+class Published(NamedTuple):
+    """The board and the files that hold it."""
+
+    board: leaderboard.Leaderboard
+    files: list[Path]
+
+
+def board(directory: Path) -> Published:
+    """Rewrite leaderboard.csv, leaderboard.md, costs.csv and runs.csv from the records in the sweep's folder."""
     with FileLock(directory / ".board.lock"):
         records = store.load_records(directory)
-        if not records:
-            return []
         made = leaderboard.build(
             records, lambda record: store.load_predictions(directory, record.run_id), records[0].primary
         )
@@ -27,4 +33,4 @@ def board(directory: Path) -> list[Path]:
         }
         for name, text in texts.items():
             store.write_text(directory / name, text)
-    return [directory / name for name in texts]
+    return Published(made, [directory / name for name in texts])

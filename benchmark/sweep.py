@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import shlex
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from filelock import FileLock, Timeout
 
 from benchmark import baselines, environment, publish, store
+from benchmark.board import leaderboard
+from benchmark.board.table import Leaderboard
 from benchmark.crew import Crew, WorkerDied
 from benchmark.errors import DONE, INTERRUPTED, RUNS_FAILED
 from benchmark.jobs import Job, Order
@@ -57,16 +59,22 @@ class Plan(NamedTuple):
     """How many of `todo` were tried before."""
 
 
-def run(jobs: Sequence[Job]) -> int:
-    """Run the jobs, a board for each sweep's name, and return the exit code."""
+def run(jobs: Sequence[Job], show: Callable[[Leaderboard], None]) -> int:
+    """Run the jobs, a board for each sweep's name, show each board and return the exit code.
+
+    Raises:
+        CannotRank: `sweep.primary` is no metric that candidates can be compared by.
+    """
+    for job in jobs:
+        leaderboard.require_rankable(job.sweep.primary)
     code = DONE
     with _terminable():
         for directory in dict.fromkeys(job.directory for job in jobs):
-            code = max(code, _run_sweep(directory, [job for job in jobs if job.directory == directory]))
+            code = max(code, _run_sweep(directory, [job for job in jobs if job.directory == directory], show))
     return code
 
 
-def _run_sweep(directory: Path, jobs: list[Job]) -> int:
+def _run_sweep(directory: Path, jobs: list[Job], show: Callable[[Leaderboard], None]) -> int:
     """Run the jobs of one sweep in its folder and say how it went."""
     terminal = Terminal(directory)
     directory.mkdir(parents=True, exist_ok=True)
@@ -87,7 +95,10 @@ def _run_sweep(directory: Path, jobs: list[Job]) -> int:
             interrupted = True
         finally:
             unfinished = _unfinished(directory, plan)
-            tracker.close(publish.board(directory), "KILLED" if interrupted else "FAILED" if unfinished else "FINISHED")
+            published = publish.board(directory)
+            status = "KILLED" if interrupted else "FAILED" if unfinished else "FINISHED"
+            tracker.close(published.files, status)
+    show(published.board)
     terminal.say_end(tracker.uri, unfinished)
     return INTERRUPTED if interrupted else RUNS_FAILED if unfinished else DONE
 

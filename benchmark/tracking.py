@@ -193,8 +193,7 @@ def results(record: RunRecord) -> dict[str, float]:
 
 def _dataset_input(name: str, manifest: Manifest) -> DatasetInput:
     """The data set as MLflow shows it: name, fingerprint, folder and counts."""
-    counts = manifest.table.groupby(["split", "label"]).size()
-    profile = json.dumps({f"{split}/{label}": int(count) for (split, label), count in counts.items()})
+    profile = json.dumps(manifest.counts.to_dict())
     digest = manifest.fingerprint[:36]
     source = json.dumps({"root": str(manifest.root)})
     dataset = Dataset(name=name, digest=digest, source_type="local", source=source, profile=profile)

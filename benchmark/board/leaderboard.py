@@ -15,7 +15,7 @@ from benchmark.board.table import FailedRun, Leaderboard, to_csv
 from benchmark.records import RunRecord
 from benchmark.statistics import METRICS, Metric, compare
 
-__all__ = ["CannotRank", "Leaderboard", "build", "costs_csv", "runs_csv", "to_csv", "to_markdown"]
+__all__ = ["CannotRank", "Leaderboard", "build", "costs_csv", "require_rankable", "runs_csv", "to_csv", "to_markdown"]
 
 
 class CannotRank(ValueError):
@@ -39,11 +39,7 @@ def build(records: Sequence[RunRecord], predictions: Load, primary: str) -> Lead
         AmbiguousCandidate: a candidate has two specs, or a run two records.
         MissingImages: a run's test images are not those of the others.
     """
-    if primary not in METRICS:
-        raise CannotRank(
-            f"found the primary metric {primary!r}; expected one of {', '.join(METRICS)}, for which differences "
-            "between candidates can be tested: set sweep.primary to one of them"
-        )
+    metric = require_rankable(primary)
     candidates = gather(records, primary)
     shown = [candidate for candidate in candidates if candidate.complete]
     ranked = [candidate for candidate in shown if candidate.status == "ok"]
@@ -55,7 +51,7 @@ def build(records: Sequence[RunRecord], predictions: Load, primary: str) -> Lead
         evidence = collect([*ranked, *others], predictions)
         if ranked:
             best = evidence.of(range(len(ranked)))
-            ranking = _ranking(ranked, best, primary)
+            ranking = _ranking(ranked, best, metric)
             table += ranking.rows
             lines += sentences.header(ranking)
         if others:
@@ -68,6 +64,20 @@ def build(records: Sequence[RunRecord], predictions: Load, primary: str) -> Lead
         lines.append("No candidate is complete: there is nothing to rank." if records else "No runs yet.")
     lines += sentences.unranked(candidates)
     return Leaderboard(typed(table, KINDS), tuple(lines), _failures(candidates), primary)
+
+
+def require_rankable(primary: str) -> Metric:
+    """The metric of this name, if candidates can be compared by it.
+
+    Raises:
+        CannotRank: they cannot.
+    """
+    if primary not in METRICS:
+        raise CannotRank(
+            f"found the primary metric {primary!r}; expected one of {', '.join(METRICS)}, for which differences "
+            "between candidates can be tested: set sweep.primary to one of them"
+        )
+    return primary
 
 
 def _ranking(candidates: Sequence[Candidate], evidence: Evidence, primary: Metric) -> sentences.Ranking:
