@@ -145,7 +145,7 @@ def _class_mean_interval(outcomes: Outcomes, metric: Metric, parts: VariancePart
     seed = square * parts.seed[k]
     return Interval(
         max(float(mean - np.sqrt(below + seed)), 0.0),
-        min(float(mean + np.sqrt(min(above, (1 - mean) ** 2) + seed)), 1.0),
+        min(float(mean + np.sqrt(above + seed)), 1.0),
     )
 
 

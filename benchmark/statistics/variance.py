@@ -66,9 +66,7 @@ def variance_parts(outcomes: Outcomes, metric: Metric) -> VarianceParts:
     for k, answers in enumerate(outcomes.candidates):
         values = pseudo_values(outcomes, answers, metric)
         seed_scores.append(values.mean(axis=1))
-        # Sorted, so that the order of the seeds cannot change a bit and set two equal candidates apart.
-        mean = np.sort(values, axis=0).mean(axis=0)
-        group_values[k] = outcomes.group_sums(mean) * (outcomes.group_count / outcomes.images)
+        group_values[k] = outcomes.group_sums(values.mean(axis=0)) * (outcomes.group_count / outcomes.images)
         errors = outcomes.group_sums(_centred(outcomes, values, metric)) / outcomes.images
         centre = errors.mean(axis=0)
         image[k] = np.sum(centre**2)

@@ -68,6 +68,15 @@ def test_the_contrasts_of_all_pairs_are_the_comparison(golden_board, metric):
     )
 
 
+def test_twice_a_contrast_is_the_same_claim_with_twice_the_numbers(golden_board):
+    for metric in METRICS:
+        once = contrast_intervals(golden_board, metric, [[1, -0.5, -0.5, 0]], seed=0)
+        twice = contrast_intervals(golden_board, metric, [[2, -1, -1, 0]], seed=0)
+        assert twice.high == pytest.approx(2 * once.high)
+        assert twice.statistic == pytest.approx(once.statistic)
+        assert twice.p_value == once.p_value
+
+
 def factorial(generator, images, lift):
     """Truth and 2 backbones x (balanced, none), 0/1 answers; balanced is right more often by `lift`."""
     truth = np.zeros(images, dtype=int)

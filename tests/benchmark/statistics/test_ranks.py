@@ -67,6 +67,15 @@ def test_an_identical_row_has_statistic_0_and_the_same_bounds(golden_truth, gold
         assert bounds[1] == pytest.approx(bounds[4], abs=1e-12)
 
 
+def test_the_order_of_the_seeds_does_not_set_two_candidates_apart():
+    truth = np.arange(50) % 3
+    seeds = np.random.default_rng(0).dirichlet([1, 1, 1], (3, 50))
+    rows = [("frozen", seeds), ("frozen", seeds[[2, 0, 1]])]
+    result = compare(Outcomes.from_probabilities(truth, np.arange(50), 3, rows), "log_loss", seed=0)
+    assert (result.lead == 0).all()
+    assert (result.statistic == 0).all()
+
+
 @pytest.mark.parametrize("metric", METRICS)
 def test_a_board_of_identical_rows_is_all_tied(board, metric):
     truth = np.arange(30) % 3
@@ -175,6 +184,35 @@ def test_step_down_finds_at_least_what_the_first_step_finds(golden_board):
         first = result.statistic > result.critical_value
         assert (result.surely_better | ~first).all()
         assert not (result.surely_better & result.surely_better.T).any()
+
+
+def wrong_on(images, *ranges):
+    row = np.zeros(images, dtype=int)
+    for start, stop in ranges:
+        row[start:stop] = 1
+    return row
+
+
+def test_rows_far_behind_do_not_hide_who_is_best(board):
+    truth = np.zeros(300, dtype=int)
+    far = [wrong_on(300, (100, 160 + 20 * k)) for k in range(5)]
+    second = wrong_on(300, (0, 4), (10, 24))
+    outcomes = board(truth, [wrong_on(300, (0, 4), (30, 34)), second, *far])
+    result = compare(outcomes, "accuracy", seed=0)
+    pair = compare(outcomes.reordered([0, 1]), "accuracy", seed=0)
+    assert pair.critical_value < result.statistic[0, 1] < result.critical_value
+    assert result.tied_with_best.tolist() == [True] + [False] * 6
+
+
+def test_ranks_gain_from_pairs_that_are_settled(board):
+    truth = np.zeros(300, dtype=int)
+    far = [wrong_on(300, (100, 160 + 20 * k)) for k in range(5)]
+    found_later = 0
+    for losses in range(10, 26):
+        outcomes = board(truth, [wrong_on(300, (30, 34)), wrong_on(300, (40, 40 + losses)), *far])
+        result = compare(outcomes, "accuracy", seed=0)
+        found_later += bool(result.surely_better[0, 1] and result.statistic[0, 1] <= result.critical_value)
+    assert found_later
 
 
 def test_the_gap_to_the_best_holds_the_observed_gap(golden_board):
