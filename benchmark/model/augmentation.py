@@ -126,7 +126,4 @@ def _apply(one: keras.Layer, batch: Batch) -> Batch:
         images = tf.ensure_shape(one(batch.images, training=True), batch.images.shape)
         return Batch(tf.clip_by_value(images, 0, 255), batch.targets)
     mixed = one({"images": batch.images, "labels": batch.targets}, training=True)
-    # Shares drawn with a tiny alpha are 0 / 0 now and then: such a picture stays as it is.
-    sound = tf.reduce_all(tf.math.is_finite(mixed["labels"]), axis=1)
-    images = tf.where(sound[:, None, None, None], mixed["images"], batch.images)
-    return Batch(tf.clip_by_value(images, 0, 255), tf.where(sound[:, None], mixed["labels"], batch.targets))
+    return Batch(tf.clip_by_value(mixed["images"], 0, 255), mixed["labels"])
