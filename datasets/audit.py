@@ -1,0 +1,134 @@
+"""Audit: a manifest together with everything that was seen on the way to it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from datasets.audit_crossing import Crossing, Groups, crossing
+from datasets.dedupe import conflicting, copy_pairs, groups_of, linked, same_value
+from datasets.manifest import Manifest, class_codes
+from datasets.partition import leaks
+from datasets.prepare import _of_classes, _require_two_classes, manifest_of, pictures_of
+from datasets.processes import Progress
+from datasets.scan import scan
+from datasets.selection import chosen_classes, pattern_groups
+from datasets.sources import find_source
+from datasets.spec import SPLITS, DatasetLocation, DatasetSpec
+
+Int64s = npt.NDArray[np.int64]
+
+LEFT_OUT = ""
+COPY_COLUMNS = (
+    "group", "relation", "kind", "distance", "path", "label", "split", "other_path", "other_label", "other_split",
+)  # fmt: skip
+
+
+class Looked(NamedTuple):
+    """How many files there were, and how many of them were known from an earlier look and not opened."""
+
+    files: int
+    remembered: int
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """What is known of a folder of pictures before any model sees them."""
+
+    spec: DatasetSpec
+    manifest: Manifest
+    pictures: pd.DataFrame
+    """Every readable picture, left out or not: path, label, split ('' = left out), width, height, format, mode,
+    frames, brightness (mean grey, 0..255), bytes, sha256, pixels_sha256."""
+    pairs: pd.DataFrame
+    """Links between copies: first and second (rows of `pictures`), distance (bits), kind (bytes, pixels, near or
+    mirrored)."""
+    crossing: Crossing
+    looked: Looked
+
+    @cached_property
+    def groups(self) -> Int64s:
+        """The number of each picture's group of copies, shape (len(pictures),)."""
+        return groups_of(len(self.pictures), self.pairs)
+
+    @cached_property
+    def disputed(self) -> npt.NDArray[np.bool_]:
+        """Whether each picture has a copy with another label, shape (len(pictures),)."""
+        return conflicting(self.groups, self.pictures["label"])
+
+    @cached_property
+    def copied(self) -> npt.NDArray[np.bool_]:
+        """Whether each picture has a copy at all, shape (len(pictures),)."""
+        return np.bincount(self.groups)[self.groups] > 1
+
+    @property
+    def leaks(self) -> Mapping[tuple[str, str], int]:
+        """For each pair of splits, how many pictures of the first have a copy in the second."""
+        used = (self.pictures["split"] != LEFT_OUT).to_numpy()
+        found = leaks(self.pictures["split"].to_numpy(object)[used], self.groups[used])
+        return {pair: len(rows) for pair, rows in found.items()}
+
+    @cached_property
+    def copies(self) -> pd.DataFrame:
+        """One row per link between two copies, columns COPY_COLUMNS; relation is `same label` or `conflict`."""
+        first, second = (self.pairs[name].to_numpy(np.int64) for name in ("first", "second"))
+        columns: dict[str, object] = {
+            "group": self.groups[first] if len(first) else first,
+            "relation": np.where(self.disputed[first], "conflict", "same label") if len(first) else [],
+            "kind": self.pairs["kind"].to_numpy(),
+            "distance": self.pairs["distance"].to_numpy(np.int64),
+        }
+        for prefix, rows in (("", first), ("other_", second)):
+            columns |= {f"{prefix}{name}": self.pictures[name].to_numpy()[rows] for name in ("path", "label", "split")}
+        table = pd.DataFrame(columns, columns=list(COPY_COLUMNS))
+        table["group"] = pd.factorize(table["group"])[0] + 1
+        return table.sort_values(["group", "path", "other_path"], ignore_index=True)
+
+
+def audit(
+    spec: DatasetSpec, location: DatasetLocation, cache_dir: Path, workers: int, progress: Progress | None
+) -> Audit:
+    """The manifest that `prepare` gives, and what was seen on the way to it.
+
+    Raises:
+        DatasetUsageError: an option makes no sense, or the folder or table is not there.
+        DataContractBroken: the pictures cannot serve for what is asked.
+    """
+    rows = find_source(spec.source)(spec, location, cache_dir)
+    classes = chosen_classes(spec, rows.classes)
+    rows = _of_classes(rows, classes)
+    _require_two_classes(classes, rows)
+    looked = scan(rows.root, [entry.file for entry in rows.entries], cache_dir, workers, progress)
+    manifest = manifest_of(spec, rows, looked, classes)
+    pictures, _ = pictures_of(rows, looked)
+    split = dict(zip(manifest.table["path"], manifest.table["split"], strict=True))
+    pictures["split"] = pictures["path"].map(split).fillna(LEFT_OUT).astype(str)
+    pairs = _named_pairs(pictures, copy_pairs(pictures, spec.near_distance))
+    files = Looked(len(rows.entries), looked.remembered)
+    return Audit(spec, manifest, pictures, pairs, _crossing(spec, manifest, pictures, pairs), files)
+
+
+def _named_pairs(pictures: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """The pairs, those with the same bytes told apart from those with the same pixels only."""
+    content = pictures["sha256"].to_numpy()
+    first, second = (pairs[name].to_numpy(np.int64) for name in ("first", "second"))
+    return pairs.assign(kind=pairs["kind"].mask(content[first] == content[second], "bytes"))
+
+
+def _crossing(spec: DatasetSpec, manifest: Manifest, pictures: pd.DataFrame, pairs: pd.DataFrame) -> Crossing:
+    """What would cross the split if the copies among the manifest's pictures were ignored."""
+    used = (pictures["split"] != LEFT_OUT).to_numpy()
+    kept = pictures[used]
+    links = [same_value(kept["outside"].to_numpy())]
+    if spec.group_pattern is not None:
+        links.append(same_value(np.array(pattern_groups(kept["path"].tolist(), spec.group_pattern), object)))
+    groups = Groups(groups_of(len(pictures), pairs)[used], linked(len(kept), *links))
+    own = kept["split"].to_numpy(object)
+    shares = {name: float((own == name).mean()) for name in SPLITS}
+    labels = class_codes(kept["label"], manifest.classes)
+    return crossing(own if spec.split == "given" else None, labels, groups, shares, spec.split_seed)
