@@ -66,13 +66,19 @@ def _run(jobs: Sequence[Job]) -> None:
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def _single(composed: DictConfig) -> None:
     """One run, or one of a stock launcher's."""
-    _run(config.to_jobs(composed, config.current_overrides()))
+    global _exit_code
+    try:
+        _run(config.to_jobs(composed, config.current_overrides()))
+    except Exception as error:  # raised through Hydra it would be announced a second time, and end a multirun
+        _exit_code = max(_exit_code, explain(error))
 
 
 def main() -> None:
     """Run the command line and exit with the documented code."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # raise what is wrong instead of printing half of it: it is explained below
     _register(PlannedLauncher)
+    # Hydra takes -m only in front of the overrides; people put it anywhere.
+    sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))
     try:
         _single()
     except SystemExit as ended:  # argparse's own code for a misused flag is 2, which means broken data here

@@ -98,7 +98,7 @@ def in_plain_words(error: Exception, conf: Path) -> Exception:
         return error
     text = str(error)
     key = re.search(r"Could not override '([^']+)'", text) or re.search(r"full_key: (\S+)", text)
-    if key and ("not in struct" in text or "No match in the defaults list" in text):
+    if key:
         return ConfigurationError(f"unknown option {key[1]!r}{_nearest(key[1], _known_keys(conf))}")
     first = text.strip().splitlines()[0].rstrip(".") if text.strip() else type(error).__name__
     return ConfigurationError(f"{first}; expected [group=choice] [key=value], a sweep with -m; --help lists them")

@@ -75,7 +75,11 @@ def _run(order: Order, on_epoch: Callable[[dict[str, Any]], None]) -> RunRecord:
             "class_weights": result.class_weights,
             "parameters": result.parameters,
             "notes": (*planned.notes, *result.notes),
-            "environment": {**environment.describe(), "threads": job.machine.threads, "devices": settings.identity()["devices"]},
+            "environment": {
+                **environment.describe(),
+                "threads": job.machine.threads,
+                "devices": settings.identity()["devices"],
+            },
             "cost": Cost(
                 epochs=result.epochs,
                 best_epoch=result.best_epoch,

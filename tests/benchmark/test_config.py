@@ -95,7 +95,7 @@ MISTAKES = [
     (["dataset=folder", "dataset.root=nowhere"], 1, "nowhere"),
     (["dataset=table", "dataset.table=nowhere.csv"], 1, "nowhere.csv"),
     (["-m", "backbone=lenet,shalownet"], 1, "did you mean 'shallownet'"),
-    (["paths.results=/proc/results"], 1, "paths.results"),
+    (["paths.results=/proc/results"], 1, "/proc/results"),
 ]
 
 
