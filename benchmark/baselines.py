@@ -13,6 +13,7 @@ from benchmark import metrics
 from benchmark.predictions import Predictions
 from benchmark.records import Baseline, RunRecord
 from datasets.manifest import Manifest
+from datasets.spec import DatasetSpec
 
 SIZE = 32
 """Pixels a side of the pictures that the nearest neighbour is looked for in, before they are halved and made grey."""
@@ -26,16 +27,19 @@ class BaselinePredictions(NamedTuple):
     test: Predictions
 
 
-def planned(sweep: RunRecord, dataset: str) -> list[RunRecord]:
-    """The pending records of the baselines of the sweep that this run belongs to."""
+def planned(sweep: RunRecord, data: DatasetSpec) -> list[RunRecord]:
+    """The pending records of the baselines on the pictures of this run, which is any of its sweep."""
+    fold = data.fold if data.split == "kfold" else None
     records = []
     for spec in (
-        Baseline(baseline="majority", dataset=dataset, image_size=0),
-        Baseline(baseline="nearest_neighbour", dataset=dataset, image_size=SIZE),
+        Baseline(baseline="majority", dataset=data.name, image_size=0, fold=fold),
+        Baseline(baseline="nearest_neighbour", dataset=data.name, image_size=SIZE, fold=fold),
     ):
-        digest = hashlib.sha256(f"{spec.model_dump_json()}{sweep.fingerprint}".encode()).hexdigest()[:10]
-        name = f"baseline-{spec.baseline}-{digest}"
-        update = {"run_id": name, "candidate": name, "spec": spec, "status": "pending", "notes": ()}
+        whole = spec.model_copy(update={"fold": None})
+        digest = hashlib.sha256(f"{whole.model_dump_json()}{sweep.fingerprint}".encode()).hexdigest()[:10]
+        candidate = f"baseline-{spec.baseline}-{digest}"
+        run_id = candidate if fold is None else f"{candidate}-fold{fold}"
+        update = {"run_id": run_id, "candidate": candidate, "spec": spec, "status": "pending", "notes": ()}
         records.append(sweep.model_copy(update=update))
     return records
 

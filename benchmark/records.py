@@ -62,6 +62,8 @@ class Baseline(Fact):
     """The data set's name."""
     image_size: int
     """Pixels a side of the pictures it looks at; 0 when it looks at none."""
+    fold: int | None
+    """The fold whose pictures it is tested on; null without k-fold."""
 
 
 class RunRecord(Fact):

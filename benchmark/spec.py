@@ -138,7 +138,8 @@ class RunSpec(Part):
 
     def run_id(self, fingerprint: str) -> str:
         """The run's name: readable, and unique by a hash over key version, spec and data fingerprint."""
-        return f"{self._slug()}-s{self.seed}-{_digest(KEY_VERSION, self.model_dump(mode='json'), fingerprint)}"
+        fold = f"-f{self.dataset.fold}" if self.dataset.split == "kfold" else ""
+        return f"{self._slug()}-s{self.seed}{fold}-{_digest(KEY_VERSION, self.model_dump(mode='json'), fingerprint)}"
 
     def candidate(self, fingerprint: str) -> str:
         """The name shared by the runs that differ only in seed (and fold)."""

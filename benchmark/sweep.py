@@ -40,6 +40,8 @@ class Prepared(NamedTuple):
 
     manifest: Manifest
     path: Path
+    fingerprint: str
+    """Of the pictures, labels and split; the first fold's stands for all folds, which are one partition."""
 
 
 class Planned(NamedTuple):
@@ -88,7 +90,8 @@ def _run_sweep(directory: Path, jobs: list[Job], show: Callable[[Leaderboard], N
             workers.ready_for(plan.todo[0].job)  # Keras loads there while MLflow loads here
         tracker = _open_tracker(jobs[0])
         try:
-            _run_baselines(plan.asked[0], tracker)
+            for planned in {one.data.path: one for one in plan.asked}.values():
+                _run_baselines(planned, tracker)
             for planned in plan.todo:
                 _run_one(planned, workers, tracker, terminal)
         except KeyboardInterrupt:
@@ -114,17 +117,26 @@ def _prepare_all(jobs: list[Job], terminal: Terminal) -> list[Planned]:
         if key not in manifests:
             with terminal.progress("looking at the pictures") as progress:
                 manifest = prepare(dataset, job.location, cache, machine.workers, progress)
-            name = "manifest.csv" if dataset.fold is None else f"manifest-fold{dataset.fold}.csv"
-            manifests[key] = Prepared(manifest, job.directory / name)
             terminal.say_data(manifest)
+            manifests[key] = _prepared(job, manifest)
         data = manifests[key]
-        planned.append(Planned(job, _pending(job, data.manifest), data))
+        planned.append(Planned(job, _pending(job, data), data))
         recipe = (key, dataset.image_size, dataset.resize)
         if recipe not in decoded:
             decoded.add(recipe)
             with terminal.progress(f"decoding at {dataset.image_size} px") as progress:
                 pixels(data.manifest, dataset.image_size, dataset.resize, cache, machine.workers, progress)
     return planned
+
+
+def _prepared(job: Job, manifest: Manifest) -> Prepared:
+    """The manifest with its place in the sweep's folder."""
+    dataset = job.spec.dataset
+    if dataset.split != "kfold":
+        return Prepared(manifest, job.directory / "manifest.csv", manifest.fingerprint)
+    first = dataset.model_copy(update={"fold": 0})
+    whole = prepare(first, job.location, job.paths.cache, job.machine.workers, None) if dataset.fold else manifest
+    return Prepared(manifest, job.directory / f"manifest-fold{dataset.fold}.csv", whole.fingerprint)
 
 
 def _plan(directory: Path, planned: list[Planned]) -> Plan:
@@ -156,18 +168,18 @@ def _plan(directory: Path, planned: list[Planned]) -> Plan:
     return Plan(asked, todo, len(tried))
 
 
-def _pending(job: Job, manifest: Manifest) -> RunRecord:
+def _pending(job: Job, data: Prepared) -> RunRecord:
     """The record of a run that has not begun."""
     return RunRecord(
-        run_id=job.spec.run_id(manifest.fingerprint),
-        candidate=job.spec.candidate(manifest.fingerprint),
+        run_id=job.spec.run_id(data.fingerprint),
+        candidate=job.spec.candidate(data.fingerprint),
         sweep=job.sweep.name,
         spec=job.spec,
-        fingerprint=manifest.fingerprint,
-        classes=manifest.classes,
+        fingerprint=data.fingerprint,
+        classes=data.manifest.classes,
         status="pending",
         primary=job.sweep.primary,
-        notes=manifest.notes,
+        notes=data.manifest.notes,
         command=shlex.join(["python", "-m", "benchmark", *job.overrides]),
     )
 
@@ -214,9 +226,9 @@ def _outcome(order: Order, workers: Crew, tracker: SweepTracker | NoTracker) -> 
 
 
 def _run_baselines(planned: Planned, tracker: SweepTracker | NoTracker) -> None:
-    """The reference rows, computed once a sweep: a candidate that does not beat them has learnt nothing."""
+    """The reference rows, computed once a split: a candidate that does not beat them has learnt nothing."""
     job, manifest = planned.job, planned.data.manifest
-    for record in baselines.planned(planned.record, job.spec.dataset.name):
+    for record in baselines.planned(planned.record, job.spec.dataset):
         folder = store.run_directory(job.directory, record.run_id)
         if (folder / "record.json").exists() and store.load_record(folder).finished:
             continue

@@ -32,7 +32,7 @@ class Terminal:
     def progress(self, what: str) -> Iterator[Callable[[int, int], None]]:
         """A bar that the yielded function moves: (done, total)."""
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=self._console, transient=True) as bar:
+        with Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal) as bar:
             task = bar.add_task(what, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
 

@@ -108,7 +108,7 @@ def gather(records: Sequence[RunRecord], primary: str) -> tuple[Candidate, ...]:
             f"found records ranked by {records[0].primary}; expected {primary}: the primary metric is named before "
             "the sweep and cannot change after it"
         )
-    folds = tuple(sorted({fold_of(record) for record in records if isinstance(record.spec, RunSpec)}, key=str))
+    folds = tuple(sorted({fold_of(record) for record in records}, key=str))
     by_name: dict[str, list[RunRecord]] = {}
     for record in records:
         by_name.setdefault(record.candidate, []).append(record)
@@ -116,16 +116,16 @@ def gather(records: Sequence[RunRecord], primary: str) -> tuple[Candidate, ...]:
 
 
 def fold_of(record: RunRecord) -> int | None:
-    """The fold whose pictures the run was tested on; None without k-fold, and for a baseline of a plain split."""
-    if isinstance(record.spec, Baseline) or record.spec.dataset.split != "kfold":
-        return None
-    return record.spec.dataset.fold
+    """The fold whose pictures the run was tested on; None without k-fold."""
+    if isinstance(record.spec, Baseline):
+        return record.spec.fold
+    return record.spec.dataset.fold if record.spec.dataset.split == "kfold" else None
 
 
 def recipe(spec: RunSpec | Baseline) -> dict[str, Any]:
     """The flat content of a spec without what differs between the runs of one candidate: seed and fold."""
     content = flatten(spec.model_dump(mode="json"))
-    return {key: value for key, value in content.items() if key not in ("seed", "dataset.fold")}
+    return {key: value for key, value in content.items() if key not in ("seed", "fold", "dataset.fold")}
 
 
 def _candidate(name: str, records: list[RunRecord], folds: tuple[int | None, ...]) -> Candidate:
@@ -147,7 +147,7 @@ def _candidate(name: str, records: list[RunRecord], folds: tuple[int | None, ...
                 f"found two records of seed {record.seed} of the candidate {name}, {twin.run_id} and {record.run_id}; "
                 "expected one: remove the folder of one of them"
             )
-    return Candidate(name, tuple(ordered), (None,) if isinstance(first.spec, Baseline) else folds)
+    return Candidate(name, tuple(ordered), folds)
 
 
 def _same(what: str, values: Iterable[tuple[str, RunRecord]]) -> None:

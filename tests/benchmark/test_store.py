@@ -15,7 +15,7 @@ def record(run_id: str = "one", **changes: object) -> RunRecord:
         "run_id": run_id,
         "candidate": run_id,
         "sweep": "test",
-        "spec": Baseline(baseline="majority", dataset="test", image_size=0),
+        "spec": Baseline(baseline="majority", dataset="test", image_size=0, fold=None),
         "fingerprint": "f" * 64,
         "classes": ("a", "b"),
         "status": "ok",

@@ -129,3 +129,16 @@ def test_one_folder_refuses_runs_on_other_pictures(faulty: tuple[Path, Ended]) -
     ended = run_benchmark(faulty[0], "sweep.name=faulty", "backbone.name=tiny", "dataset.split_seed=5")
     assert ended.code == 5
     assert "choose another sweep.name" in ended.errors
+
+
+def test_every_fold_is_a_run_and_every_picture_a_test_picture_once(tmp_path: Path) -> None:
+    words = ["sweep.name=folds", "backbone.name=tiny", "dataset.split=kfold", "dataset.folds=3", "tracking=none"]
+    ended = run_benchmark(tmp_path, *words)
+    assert ended.code == 0, ended.output + ended.errors
+    records = [record for record in store.load_records(tmp_path / "folds") if isinstance(record.spec, RunSpec)]
+    assert len({record.candidate for record in records}) == 1
+    tested = [store.load_predictions(tmp_path / "folds", record.run_id).images for record in records]
+    assert len(records) == 3
+    assert sorted(image for images in tested for image in images) == sorted({*tested[0], *tested[1], *tested[2]})
+    board = pd.read_csv(tmp_path / "folds" / "leaderboard.csv")
+    assert set(board["n_folds"]) == {3}
