@@ -53,8 +53,8 @@ def _layout(audit: Audit) -> Iterator[str]:
     names = {name.lower() for name in audit.manifest.classes}
     if audit.spec.source == "folder" and "train" in names and names <= set(STANDARD_NAMES):
         yield (
-            f"the classes are named {', '.join(audit.manifest.classes)}: this looks like a ready-made split; "
-            "source=given_split reads it as one"
+            f"the classes are named {', '.join(audit.manifest.classes)}: this looks like a ready-made split, which the "
+            "source given_split reads"
         )
 
 

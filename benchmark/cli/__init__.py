@@ -22,6 +22,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "audit": Command("data", "Look through a folder of pictures and report what is in it."),
     "leaderboard": Command("boards", "Print the leaderboard of a sweep and what it can and cannot tell."),
     "failures": Command("boards", "List the runs without a result, why, and how to run them again."),
     "metrics": Command("boards", "List the metrics and which way they point."),
@@ -31,6 +32,7 @@ COMMANDS = {
 _EXAMPLES = """Examples:
 
 \b
+  bench audit pictures
   bench leaderboard results/digits
   bench failures results/digits
 

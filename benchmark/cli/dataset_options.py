@@ -1,0 +1,87 @@
+"""The options of a data set as conf/dataset/*.yaml writes them, changed by words of a command line."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+CONF = Path(__file__).resolve().parents[2] / "conf" / "dataset"
+
+_OVERRIDE = re.compile(r"(?:dataset\.)?([a-z_]+(?:\.[a-z_]+)*)=(.*)", re.DOTALL)
+
+
+class OptionError(ValueError):
+    """A word of the command that is no option of a data set."""
+
+    exit_code = 1
+
+
+def options_of(source: str) -> dict[str, Any]:
+    """Every option of this source with its default.
+
+    Raises:
+        OptionError: there is no such source.
+    """
+    known = sorted(path.stem for path in CONF.glob("*.yaml") if path.stem != "schema")
+    if source not in known:
+        raise OptionError(f"unknown source {source!r}{_nearest(source, known)}; expected one of {', '.join(known)}")
+    return _composed(source)
+
+
+def is_override(word: str) -> bool:
+    """Whether the word has the form of an option, key=value; a folder of such a name can be given as ./key=value."""
+    return _OVERRIDE.fullmatch(word) is not None
+
+
+def overridden(options: Mapping[str, Any], words: Iterable[str]) -> dict[str, Any]:
+    """The options with these key=value words in their place; `dataset.` before a key may be left out.
+
+    Raises:
+        OptionError: a key is unknown, or a value is no YAML.
+    """
+    changed = copy.deepcopy(dict(options))
+    for word in words:
+        found = _OVERRIDE.fullmatch(word)
+        if found is None:
+            raise OptionError(f"found {word!r}; expected KEY=VALUE, such as copies=drop")
+        *path, last = found[1].split(".")
+        place: Any = changed
+        for step in path:
+            place = place.get(step) if isinstance(place, dict) else None
+        if not isinstance(place, dict) or last not in place:
+            raise OptionError(f"unknown dataset option {found[1]!r}{_nearest(found[1], _dotted(changed))}")
+        try:
+            place[last] = yaml.safe_load(found[2])
+        except yaml.YAMLError as error:
+            raise OptionError(f"found {word!r}; expected a value as YAML writes it, such as [a, b] or null") from error
+    return changed
+
+
+def _composed(name: str) -> dict[str, Any]:
+    """The file's content upon that of the files which its list `defaults` names."""
+    content = yaml.safe_load((CONF / f"{name}.yaml").read_text("utf-8")) or {}
+    own = {key: value for key, value in content.items() if key != "defaults"}
+    options: dict[str, Any] = {}
+    for part in content.get("defaults", ["_self_"]):
+        options |= own if part == "_self_" else _composed(part)
+    return options
+
+
+def _dotted(options: Mapping[str, Any], prefix: str = "") -> list[str]:
+    keys = []
+    for key, value in options.items():
+        keys.append(f"{prefix}{key}")
+        if isinstance(value, dict):
+            keys += _dotted(value, f"{prefix}{key}.")
+    return keys
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

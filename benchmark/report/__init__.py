@@ -1,0 +1,1 @@
+"""Reports for people: values in, one self-contained HTML file out."""
