@@ -38,7 +38,7 @@ def to_jobs(composed: DictConfig, overrides: Sequence[str]) -> list[Job]:
     Raises:
         ConfigurationError: a value is missing, misspelt, out of range or does not fit the others.
     """
-    ours = [key for key in composed if key not in ("hydra", "experiment")]
+    ours = [str(key) for key in composed if key not in ("hydra", "experiment")]
     everything = OmegaConf.to_container(OmegaConf.masked_copy(composed, ours), resolve=True, throw_on_missing=True)
     assert isinstance(everything, dict)
     content = {str(key): value for key, value in everything.items()}
@@ -132,7 +132,7 @@ def _identify_weights(backbone: dict[str, Any]) -> Path | None:
         )
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    backbone["weights"] = f"{path.name}@sha256:{digest[:16]}"
+    backbone["weights"] = f"{path.name}@sha256:{digest[:8]}"
     return path
 
 

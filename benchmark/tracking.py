@@ -4,16 +4,21 @@ killed still ends with a true status.
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
+import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from benchmark import environment
 from benchmark.records import RunRecord
@@ -33,6 +38,31 @@ class TrackingUnavailable(RuntimeError):
     """MLflow's server or database cannot be used."""
 
 
+Arguments = ParamSpec("Arguments")
+_TROUBLE = (MlflowException, SQLAlchemyError, OSError)
+
+
+def _never_stops_the_sweep(
+    method: Callable[Concatenate[SweepTracker, Arguments], None],
+) -> Callable[Concatenate[SweepTracker, Arguments], None]:
+    """The method; a store that fails in the middle of a sweep is said once and then left alone."""
+
+    @functools.wraps(method)
+    def guarded(tracker: SweepTracker, /, *values: Arguments.args, **named: Arguments.kwargs) -> None:
+        if tracker.lost:
+            return
+        try:
+            method(tracker, *values, **named)
+        except _TROUBLE as error:
+            tracker.lost = (
+                f"MLflow takes no more runs ({_first_line(error)}); everything is kept in {tracker.results}, and the "
+                "sweep goes on"
+            )
+            print(f"warning: {tracker.lost}", file=sys.stderr)  # noqa: T201
+
+    return guarded
+
+
 def default_uri(results: Path) -> str:
     """The database in the results folder."""
     return f"sqlite:///{results.absolute()}/mlflow.db"
@@ -48,25 +78,21 @@ class SweepTracker:
             TrackingUnavailable: the store cannot be opened.
         """
         self.uri = uri or default_uri(results)
-        self._results = results
+        self.results = results
+        self.lost = ""
         self._sweep = sweep
         self._dataset = dataset
         self._run = ""
         self._waiting: list[Metric] = []
         self._sent = 0.0
-        try:
-            # Several processes that open a fresh database at once would break it.
-            with FileLock(results / ".mlflow.lock"):
-                self._client = MlflowClient(self.uri)
-                self._experiment = self._open_experiment(dataset)
-                self._end_orphans()
-                self._parent = self._open_parent()
-        except MlflowException as error:
-            raise TrackingUnavailable(
-                f"found no usable MLflow store at {_without_password(self.uri)} ({_first_line(error)}); expected a "
-                "database or server that answers: correct tracking.uri, or tracking=none for results/ alone"
-            ) from error
+        # Several processes that open a fresh database at once would break it.
+        with FileLock(results / ".mlflow.lock"), _whole_or_absent(self.uri, results):
+            self._client = MlflowClient(self.uri)
+            self._experiment = self._open_experiment(dataset)
+            self._end_orphans()
+            self._parent = self._open_parent()
 
+    @_never_stops_the_sweep
     def start(self, record: RunRecord, manifest: Manifest) -> None:
         """Open the run: parameters, tags and data set are there before the first epoch."""
         tags = {**self._tags(record), "mlflow.parentRunId": self._parent}
@@ -76,6 +102,7 @@ class SweepTracker:
         self._client.log_batch(self._run, params=params)
         self._client.log_inputs(self._run, [_dataset_input(self._dataset, manifest)])
 
+    @_never_stops_the_sweep
     def epoch(self, row: dict[str, Any]) -> None:
         """One epoch's metrics; they are sent every few seconds, so that the user interface is live."""
         now = int(time.time() * 1000)
@@ -84,6 +111,7 @@ class SweepTracker:
         if time.monotonic() - self._sent > SECONDS_BETWEEN_BATCHES:
             self._flush()
 
+    @_never_stops_the_sweep
     def finish(self, record: RunRecord, directory: Path) -> None:
         """Close the run with its result, files and true status."""
         now = int(time.time() * 1000)
@@ -96,11 +124,13 @@ class SweepTracker:
         self._client.log_artifacts(self._run, str(directory))
         self._client.set_terminated(self._run, STATUSES.get(record.status, "FAILED"))
 
+    @_never_stops_the_sweep
     def close(self, files: list[Path], status: str) -> None:
         """Close the sweep's parent run: FINISHED, FAILED or KILLED, with the leaderboard as artifact."""
         for file in files:
             if file.exists():
                 self._client.log_artifact(self._parent, str(file))
+        self._client.set_tag(self._parent, "status", status.lower())
         self._client.set_terminated(self._parent, status)
 
     def _flush(self) -> None:
@@ -115,7 +145,7 @@ class SweepTracker:
         found = self._client.get_experiment_by_name(name)
         if found is not None:
             return str(found.experiment_id)
-        location = None if self.uri.startswith("http") else (self._results.absolute() / "mlartifacts" / name).as_uri()
+        location = None if self.uri.startswith("http") else (self.results.absolute() / "mlartifacts" / name).as_uri()
         return str(self._client.create_experiment(name, artifact_location=location))
 
     def _open_parent(self) -> str:
@@ -145,6 +175,22 @@ class SweepTracker:
         tags |= {"seed": str(record.seed), "fingerprint": record.fingerprint}
         tags |= {"commit": code["commit"], "dirty": str(code["dirty"]).lower(), "command": record.command}
         return tags | environment.process_identity()
+
+
+@contextmanager
+def _whole_or_absent(uri: str, results: Path) -> Iterator[None]:
+    """Opening a store: what goes wrong is said, and no half-made database is left, which would be broken for ever."""
+    database = results / "mlflow.db"
+    fresh = uri == default_uri(results) and not database.exists()
+    try:
+        yield
+    except _TROUBLE as error:
+        if fresh:
+            database.unlink(missing_ok=True)
+        raise TrackingUnavailable(
+            f"found no usable MLflow store at {_without_password(uri)} ({_first_line(error)}); expected a database or "
+            "server that answers: correct tracking.uri, free some disk, or tracking=none for results/ alone"
+        ) from error
 
 
 class NoTracker:

@@ -44,8 +44,11 @@ def main() -> None:
 
 
 def _send(events: IO[str], event: dict[str, Any]) -> None:
-    """One event to the parent."""
-    events.write(json.dumps(event) + "\n")
+    """One event to the parent; without a parent this process ends, and its run stays unfinished."""
+    try:
+        events.write(json.dumps(event) + "\n")
+    except BrokenPipeError:
+        os._exit(1)
 
 
 @contextmanager
