@@ -120,13 +120,13 @@ class _Experiment:
         self._spec = spec
         self._data = data
         self._machine = machine
+        self._stages = stages.plan(spec)
+        self._objective = Objective(weights, spec.weighting.focal_gamma, spec.training.label_smoothing)
+        self._augmentation = augmentation.build(spec.augmentation, spec.seed, spec.dataset.image_size)
         zca = whitening.wanted(spec.augmentation)
         seed = derive(spec.seed, "whitening")
         self._whitening = None if zca is None else whitening.fit(zca, data.pixels, data.train, seed)
         self.built = classifier.build(spec, len(data.classes), machine.weights_path, self._whitening)
-        self._objective = Objective(weights, spec.weighting.focal_gamma, spec.training.label_smoothing)
-        self._augmentation = augmentation.build(spec.augmentation, spec.seed, spec.dataset.image_size)
-        self._stages = stages.plan(spec)
         self.predict: Callable[[Indices], npt.NDArray[np.float32]]
         if self._stages[-1].mode == "frozen" and spec.backbone.weights == "none":
             self.notes.append("the backbone is frozen with random weights: only the head has learned")

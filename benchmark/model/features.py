@@ -24,8 +24,10 @@ from benchmark.model.steps import chunks, compiled, predicted_batch
 
 CODE_VERSION = 1
 """Raised when the same inputs would give other features."""
+FOLDED_FROM = 1000
+"""Pictures from which on folding the weights into the graph pays: it takes seconds, then saves a seventh."""
 FOLDED_PARAMETERS = 300_000_000
-"""Larger networks do not fit a graph with constants, whose size is limited to 2 GB."""
+"""Larger networks do not fit into a graph as constants, whose size is limited to 2 GB."""
 _CHECKED_BYTES = 2**24
 
 Pixels = npt.NDArray[np.uint8]
@@ -62,18 +64,18 @@ def load_or_compute(backbone: keras.Model, pixels: Pixels, identity: dict[str, A
 
 def _batches(backbone: keras.Model, pixels: Pixels) -> Iterator[Activations]:
     """The backbone's features in inference mode, rows of all pictures in order."""
-    forward = _forward(backbone, pixels.shape[1:])
+    forward = _forward(backbone, pixels)
     for rows in chunks(np.arange(len(pixels)), predicted_batch(pixels)):
         yield np.asarray(forward(pixels[rows]), dtype=np.float32)
 
 
-def _forward(backbone: keras.Model, shape: tuple[int, ...]) -> Callable[[Pixels], Any]:
-    """The backbone from uint8 pixels to float32 features, its weights folded into the graph as constants."""
+def _forward(backbone: keras.Model, pixels: Pixels) -> Callable[[Pixels], Any]:
+    """The backbone from uint8 pixels to float32 features, compiled in the way that is fastest for so many."""
     forward = compiled(
         lambda batch: tf.cast(backbone(tf.cast(batch, tf.float32), training=False), tf.float32),
-        tf.TensorSpec((None, *shape), tf.uint8),
+        tf.TensorSpec((None, *pixels.shape[1:]), tf.uint8),
     )
-    if backbone.count_params() > FOLDED_PARAMETERS:
+    if len(pixels) < FOLDED_FROM or backbone.count_params() > FOLDED_PARAMETERS:
         return lambda batch: forward(batch)
     folded = convert_variables_to_constants_v2(forward.graph)
     return lambda batch: folded(tf.constant(batch))[0]

@@ -16,7 +16,7 @@ from benchmark.model.losses import Objective
 
 RESIDENT_BYTES = 512 * 1024**2
 """Inputs up to this size are handed to the compiled epoch at once; larger ones stream from disk a batch at a time."""
-PREDICTED_PIXELS = 2**22
+PREDICTED_PIXELS = 2**20
 """Pixels in a batch of pictures that is only predicted: large enough to fill the cores, small in memory."""
 
 Inputs = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
@@ -78,7 +78,7 @@ def predicted_batch(inputs: Inputs) -> int:
     """Rows in a batch that is only predicted."""
     if inputs.ndim != 4:
         return 4096
-    return int(np.clip(PREDICTED_PIXELS // (inputs.shape[1] * inputs.shape[2]), 16, 512))
+    return int(np.clip(PREDICTED_PIXELS // (inputs.shape[1] * inputs.shape[2]), 16, 256))
 
 
 def chunks(rows: Indices, size: int) -> Iterator[Indices]:

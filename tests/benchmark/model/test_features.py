@@ -27,9 +27,11 @@ def stored(folder: Path) -> Path:
     return found[0]
 
 
+@pytest.mark.parametrize("folded_from", [0, 1000], ids=["folded", "not folded"])
 def test_features_are_those_of_the_backbone_in_inference_mode(
-    backbone: keras.Model, drawn: Draw, tmp_path: Path
+    folded_from: int, backbone: keras.Model, drawn: Draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(features, "FOLDED_FROM", folded_from)
     pixels = drawn().pixels
     found = features.load_or_compute(backbone, pixels, {"a": 1}, tmp_path)
     expected = backbone(pixels.astype(np.float32), training=False).numpy()
@@ -91,8 +93,8 @@ def test_a_failure_while_writing_leaves_nothing_behind(
 ) -> None:
     real = features._forward
 
-    def failing(model: keras.Model, shape: tuple[int, ...]) -> Callable[[np.ndarray], np.ndarray]:
-        forward, calls = real(model, shape), iter(range(2))
+    def failing(model: keras.Model, pixels: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        forward, calls = real(model, pixels), iter(range(2))
         return lambda batch: forward(batch) if next(calls) == 0 else (_ for _ in ()).throw(OSError(28, "disk full"))
 
     monkeypatch.setattr(features, "predicted_batch", lambda pixels: 64)
