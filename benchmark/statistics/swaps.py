@@ -163,7 +163,9 @@ def _studentise(
             numerators[rows] += contrasts.of_rows(shifts[rows])
             variance = variance + contrasts.of_squares(squares[rows])
         root = np.sqrt(variance)
-        known = root > 0
+        # Sides that answered alike can never be told apart; their seed noise is one and the same, and drawing it
+        # apart, over a standard error of nothing else, would raise the critical value of all other pairs.
+        known = (root > 0) & (image > 0)
         numerators[rows] = np.divide(numerators[rows], root, out=np.zeros_like(root), where=known)
 
 

@@ -44,11 +44,23 @@ def test_few_disagreements_are_enumerated(board):
     assert len(sampled.draws) == 31
 
 
-def test_seeds_alone_make_a_t_statistic(golden_truth, golden_predicted, board):
-    outcomes = board(golden_truth, [golden_predicted[0]] * 2)
-    parts = variance_parts(outcomes, "accuracy")._replace(seed=np.full(2, 0.01), df=np.full(2, 3.0))
-    draws = swap_draws(outcomes, "accuracy", parts, Pairs(2), Sampling(20_000, 0)).draws[:, 0]
+def test_seeds_that_outweigh_the_images_make_a_t_statistic(golden_board):
+    two = golden_board.reordered([0, 1])
+    parts = variance_parts(two, "accuracy")._replace(seed=np.full(2, 100.0), df=np.full(2, 3.0))
+    draws = swap_draws(two, "accuracy", parts, Pairs(2), Sampling(20_000, 0)).draws[:, 0]
     assert stats.kstest(draws, stats.t(6).cdf).pvalue > 0.001
+
+
+def test_rows_that_answered_alike_do_not_raise_the_critical_value_of_the_others(golden_board):
+    doubled = golden_board.reordered([0, 1, 2, 3, 0, 1, 2, 3])
+    for board, alike in ((golden_board, 0), (doubled, 4)):
+        parts = variance_parts(board, "accuracy")
+        count = parts.score.size
+        noisy = parts._replace(seed=np.full(count, 0.01), df=np.full(count, 1.0))
+        swaps = swap_draws(board, "accuracy", noisy, Pairs(count), Sampling(4000, 0))
+        silent = ~swaps.draws.any(axis=0)
+        assert silent.sum() == alike
+        assert (swaps.statistic[silent] == 0).all()
 
 
 def test_images_and_seeds_add_up_in_the_standard_error(golden_board):
