@@ -10,16 +10,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from datasets.audit_crossing import Crossing, Groups, crossing
-from datasets.dedupe import conflicting, copy_pairs, groups_of, linked, same_value
+from datasets.crossing import Crossing, crossing
+from datasets.dedupe import conflicting, copy_pairs, groups_of
 from datasets.manifest import Manifest, class_codes
 from datasets.partition import leaks
 from datasets.prepare import _of_classes, _require_two_classes, manifest_of, pictures_of
 from datasets.processes import Progress
 from datasets.scan import scan
-from datasets.selection import chosen_classes, pattern_groups
+from datasets.selection import chosen_classes
 from datasets.sources import find_source
-from datasets.spec import SPLITS, DatasetLocation, DatasetSpec
+from datasets.spec import DatasetLocation, DatasetSpec
 
 Int64s = npt.NDArray[np.int64]
 
@@ -48,7 +48,7 @@ class Audit:
     pairs: pd.DataFrame
     """Links between copies: first and second (rows of `pictures`), distance (bits), kind (bytes, pixels, near or
     mirrored)."""
-    crossing: Crossing
+    crossing: Crossing | None
     looked: Looked
 
     @cached_property
@@ -120,15 +120,8 @@ def _named_pairs(pictures: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     return pairs.assign(kind=pairs["kind"].mask(content[first] == content[second], "bytes"))
 
 
-def _crossing(spec: DatasetSpec, manifest: Manifest, pictures: pd.DataFrame, pairs: pd.DataFrame) -> Crossing:
+def _crossing(spec: DatasetSpec, manifest: Manifest, pictures: pd.DataFrame, pairs: pd.DataFrame) -> Crossing | None:
     """What would cross the split if the copies among the manifest's pictures were ignored."""
     used = (pictures["split"] != LEFT_OUT).to_numpy()
-    kept = pictures[used]
-    links = [same_value(kept["outside"].to_numpy())]
-    if spec.group_pattern is not None:
-        links.append(same_value(np.array(pattern_groups(kept["path"].tolist(), spec.group_pattern), object)))
-    groups = Groups(groups_of(len(pictures), pairs)[used], linked(len(kept), *links))
-    own = kept["split"].to_numpy(object)
-    shares = {name: float((own == name).mean()) for name in SPLITS}
-    labels = class_codes(kept["label"], manifest.classes)
-    return crossing(own if spec.split == "given" else None, labels, groups, shares, spec.split_seed)
+    labels = class_codes(pictures["label"][used], manifest.classes)
+    return crossing(spec, pictures[used], labels, groups_of(len(pictures), pairs)[used])

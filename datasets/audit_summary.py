@@ -43,7 +43,7 @@ def summary(audit: Audit) -> dict[str, Any]:
         "brightness": _quantiles(pictures["brightness"]),
         "copies": copies_in_numbers(audit),
         "leaks": {f"{one}->{other}": number for (one, other), number in audit.leaks.items()},
-        "crossing_without_groups": audit.crossing._asdict(),
+        "crossing": None if audit.crossing is None else audit.crossing._asdict(),
         "suggestions": list(advice(audit)),
         "notes": list(manifest.notes),
     }

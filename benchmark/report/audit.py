@@ -110,8 +110,7 @@ def audit_page(audit: Audit, content: Mapping[str, Any]) -> str:
         reasons=reasons(audit.manifest.rejected),
         suggestions=_bounded(content["suggestions"]),
         notes=_bounded(content["notes"]),
-        crossing=str(audit.crossing),
-        given=audit.spec.split == "given",
+        crossing="" if audit.crossing is None else str(audit.crossing),
     )
 
 

@@ -11,8 +11,8 @@ from benchmark.report.audit import audit_page
 from benchmark.report.audit_folder import keep
 from benchmark.report.page import shown
 from datasets.audit import Audit, Looked
-from datasets.audit_crossing import Crossing
 from datasets.audit_summary import summary
+from datasets.crossing import Crossing
 from datasets.manifest import COLUMNS, Manifest
 from datasets.spec import DatasetSpec, dataset_from_mapping
 
@@ -60,7 +60,7 @@ def made_up(root: Path, rows: int, classes: tuple[str, ...], pairs: int = 0, rej
 @pytest.fixture
 def noise(tmp_path: Path) -> Path:
     """A folder with the picture that compresses worst."""
-    values = np.random.default_rng(0).integers(0, 256, (600, 600, 3), np.uint8)
+    values = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
     Image.fromarray(values).save(tmp_path / "noise.png")
     return tmp_path
 
