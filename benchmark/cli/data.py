@@ -99,7 +99,7 @@ def _dataset(words: list[str], name: str | None, source: str | None) -> Dataset:
         raise OptionError("found no folder; expected bench audit DIR, or --source digits or shapes")
     if place is not None:
         options["table" if source == "table" else "root"] = str(place)
-    options["name"] = name or (_name_of(place) if place is not None else source)
+    options["name"] = name or (plain_name(place) if place is not None else source)
     options = overridden(options, overrides)
     options["image_size"] = options["image_size"] or _ANY_SIZE
     if options["split"] == "kfold" and options["fold"] is None:
@@ -112,7 +112,7 @@ def _dataset(words: list[str], name: str | None, source: str | None) -> Dataset:
     return dataset
 
 
-def _name_of(place: Path) -> str:
+def plain_name(place: Path) -> str:
     """A name for the audit made from the folder's own."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", place.resolve().stem).strip("-.")[:100]
     return name or "pictures"
