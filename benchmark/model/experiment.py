@@ -14,10 +14,22 @@ import pandas as pd
 from scipy.special import softmax
 
 from benchmark import weighting
-from benchmark.model import augmentation, boundary, classifier, features, optimizers, settings, stages, steps, whitening
+from benchmark.model import (
+    augmentation,
+    boundary,
+    classifier,
+    features,
+    monitors,
+    optimizers,
+    schedules,
+    settings,
+    stages,
+    steps,
+    whitening,
+)
 from benchmark.model.losses import Objective
 from benchmark.model.seeds import derive
-from benchmark.model.training import Best, Course, Programme, Row
+from benchmark.model.training import Best, Course, Programme, Row, Validation
 from benchmark.records import Parameters
 from benchmark.spec import RunSpec
 
@@ -120,6 +132,8 @@ class _Experiment:
         self._spec = spec
         self._data = data
         self._machine = machine
+        schedules.find(spec.training.schedule.rule)
+        self._monitor = monitors.find(spec.training.monitor)
         self._stages = stages.plan(spec)
         self._objective = Objective(weights, spec.weighting.focal_gamma, spec.training.label_smoothing)
         self._augmentation = augmentation.build(spec.augmentation, spec.seed, spec.dataset.image_size)
@@ -135,7 +149,8 @@ class _Experiment:
         """All stages in turn; the network is left with the last epoch's weights."""
         changing = boundary.split(self.built, self._stages[-1]).above.weights
         data = self._data
-        course = Course(self._spec.training, data.labels[data.val], data.classes, Best(changing))
+        validation = Validation(self._monitor, data.labels[data.val], data.classes)
+        course = Course(self._spec.training, validation, Best(changing))
         for number, stage in enumerate(self._stages, start=1):
             course.follow(self._programme(number, stage), on_epoch)
         return course

@@ -14,7 +14,7 @@ from benchmark.model.augmentation import Augmentation, Batch
 from benchmark.model.boundary import Split
 from benchmark.model.losses import Objective
 
-RESIDENT_BYTES = 512 * 1024**2
+RESIDENT_BYTES = 256 * 1024**2
 """Inputs up to this size are handed to the compiled epoch at once; larger ones stream from disk a batch at a time."""
 PREDICTED_PIXELS = 2**20
 """Pixels in a batch of pictures that is only predicted: large enough to fill the cores, small in memory."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy.special import log_softmax
 
 from benchmark.metrics import score_all
-from benchmark.model import monitors
+from benchmark.model.monitors import Monitor
 from benchmark.model.schedules import Progress, rates
 from benchmark.model.steps import Epoch
 from benchmark.predictions import Predictions
@@ -74,17 +74,24 @@ class Best:
             weight.assign(copy)
 
 
+class Validation(NamedTuple):
+    """What every epoch is compared with."""
+
+    monitor: Monitor
+    truth: Indices
+    """The validation pictures' class indices."""
+    classes: tuple[str, ...]
+
+
 class Course:
     """The epochs of one run, over all its stages."""
 
-    def __init__(self, spec: TrainingSpec, truth: Indices, classes: tuple[str, ...], best: Best) -> None:
-        """A course without epochs; `truth` are the validation pictures' class indices."""
+    def __init__(self, spec: TrainingSpec, validation: Validation, best: Best) -> None:
+        """A course without epochs."""
         self.rows: list[Row] = []
         self.best = best
         self._spec = spec
-        self._monitor = monitors.find(spec.monitor)
-        self._truth = truth
-        self._classes = classes
+        self._validation = validation
 
     def follow(self, programme: Programme, on_epoch: Callable[[Row], None]) -> None:
         """Train the programme's epochs, or fewer when `patience` runs out.
@@ -111,21 +118,23 @@ class Course:
         row |= {"train_loss": totals.plain, "train_loss_weighted": totals.minimised, "train_accuracy": totals.accuracy}
         _require_finite(row, ("train_loss", "train_loss_weighted"))
         log_probabilities = log_softmax(programme.predict().astype(np.float64), axis=1)
-        row["val_loss"] = float(-log_probabilities[np.arange(len(self._truth)), self._truth].mean())
+        truth = self._validation.truth
+        row["val_loss"] = float(-log_probabilities[np.arange(len(truth)), truth].mean())
         _require_finite(row, ("val_loss",))
         row |= {f"val_{name}": value for name, value in self._score(log_probabilities).items()}
         row["seconds"] = time.perf_counter() - start
         self.rows.append(row)
-        value = float(row[self._monitor.column])
-        if self.best.epoch == 0 or self._monitor.better(value, self.best.value):
+        monitor = self._validation.monitor
+        value = float(row[monitor.column])
+        if self.best.epoch == 0 or monitor.better(value, self.best.value):
             self.best.keep(number, value)
         return row
 
     def _score(self, log_probabilities: npt.NDArray[np.float64]) -> dict[str, float]:
         """Every metric on the validation pictures."""
-        places = np.arange(len(self._truth)).astype(np.str_)
+        places = np.arange(len(log_probabilities)).astype(np.str_)
         probabilities = np.exp(log_probabilities).astype(np.float32)
-        return score_all(Predictions(places, places, self._truth, probabilities, self._classes))
+        return score_all(Predictions(places, places, self._validation.truth, probabilities, self._validation.classes))
 
 
 def _require_finite(row: Row, columns: tuple[str, ...]) -> None:

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from benchmark import metrics
-from benchmark.model import boundary, classifier, stages
-from benchmark.model.experiment import Data, Result
+from benchmark.model import boundary, classifier, experiment, stages
+from benchmark.model.experiment import Data, Machine, Result
 from benchmark.model.stages import StagesDoNotFit
 from benchmark.model.training import Diverged
 from benchmark.spec import RunSpec
+from benchmark.weighting import AbsentClass
 
 SpecOf = Callable[..., RunSpec]
 Draw = Callable[..., Data]
@@ -210,6 +211,32 @@ def test_the_best_epoch_of_the_first_stage_brings_back_the_untouched_backbone(
     result = run(spec, drawn())
     assert result.best_epoch <= 2, "the second stage must do harm"
     assert not any(changed for _, changed in backbone_weights(spec, result))
+
+
+MISTAKES = [
+    ({"monitor": "val_acuracy"}, "did you mean 'accuracy'"),
+    ({"finetune": "staged", "epochs": 3}, r"frozen_epochs=3 of training.epochs=3"),
+    ({"augmentation": {"name": "x", "layers": [{"RandomFip": {}}]}}, "did you mean 'RandomFlip'"),
+    ({"augmentation": {"name": "x", "layers": [{"ZCAWhitening": {"patch": 2}}]}}, "ZCAWhitening"),
+]
+
+
+@pytest.mark.parametrize(("choices", "message"), MISTAKES)
+def test_a_mistake_is_found_before_anything_is_computed(
+    choices: dict[str, Any], message: str, spec_of: SpecOf, drawn: Draw, tmp_path: Path
+) -> None:
+    spec = spec_of("minivgg", **{"finetune": "frozen", **choices})
+    with pytest.raises(ValueError, match=message) as caught:
+        experiment.run(spec, drawn(), Machine(None, tmp_path, 2), lambda row: None)
+    assert "\n" not in str(caught.value)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_class_without_training_pictures_ends_the_run_with_its_name(spec_of: SpecOf, drawn: Draw, run: Run) -> None:
+    data = drawn()
+    without_blue = data._replace(train=data.train[data.labels[data.train] != 2])
+    with pytest.raises(AbsentClass, match="no training picture of blue"):
+        run(spec_of(), without_blue)
 
 
 def test_a_first_stage_that_leaves_no_epoch_is_refused(spec_of: SpecOf) -> None:
