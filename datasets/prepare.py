@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from datasets.crossing import crossing
 from datasets.dedupe import Resolved, linked, resolve, same_value
 from datasets.errors import DataContractBroken
 from datasets.manifest import COLUMNS, REJECTED_COLUMNS, Manifest, class_codes
@@ -52,6 +53,7 @@ def manifest_of(spec: DatasetSpec, rows: SourceRows, looked: Scan, classes: tupl
     chosen = _choose(spec, resolved)
     notes += [*resolved.notes, *chosen.notes]
     parted = _split(spec, chosen, classes)
+    notes += [*parted.notes, *_crossing_notes(spec, chosen, parted)]
     table = chosen.pictures.assign(group=chosen.groups)[parted.keep].reset_index(drop=True)
     table["split"] = parted.split
     table["group"] = content_groups(table["pixels_sha256"].tolist(), table["group"].to_numpy(np.int64))
@@ -61,8 +63,15 @@ def manifest_of(spec: DatasetSpec, rows: SourceRows, looked: Scan, classes: tupl
         rejected=rejected.sort_values(["class", "path"], kind="stable", ignore_index=True),
         classes=parted.classes,
         root=rows.root,
-        notes=(*notes, *parted.notes),
+        notes=tuple(notes),
     )
+
+
+def _crossing_notes(spec: DatasetSpec, chosen: "_Chosen", parted: "_Parted") -> list[str]:
+    """What respecting the copies saves the test set from."""
+    pictures = chosen.pictures[parted.keep]
+    torn = crossing(spec, pictures, class_codes(pictures["label"], parted.classes), chosen.copies[parted.keep])
+    return [str(torn)] if torn is not None and torn.pictures else []
 
 
 def pictures_of(rows: SourceRows, looked: Scan) -> tuple[pd.DataFrame, pd.DataFrame]:

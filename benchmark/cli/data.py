@@ -135,8 +135,6 @@ def _lines(seen: Audit, kept: KeptAudit) -> Iterator[str]:
     same, conflicts = content["copies"]["same_label"], content["copies"]["conflicts"]
     yield f"copies with one label: {same['pictures']} pictures in {same['groups']} groups"
     yield f"conflicts, one picture with two labels: {conflicts['pictures']} pictures in {conflicts['groups']} groups"
-    if seen.crossing is not None:
-        yield str(seen.crossing)
     for pair, count in content["leaks"].items():
         yield f"leak {pair}: {count} pictures"
     for note in content["notes"]:
