@@ -13,7 +13,7 @@ from PIL import Image
 
 QUALITIES = (100, 92, 84, 76, 68, 60, 52, 44, 36)
 MAP_QUALITY = 92
-GAIN = 16
+GAIN = 24
 """By how much the map of errors is brightened."""
 
 

@@ -176,9 +176,10 @@ def pairs(audit: Audit, relation: str) -> list[Pair]:
 
 
 def levels(audit: Audit) -> list[Level]:
-    """The error levels of one picture of each class, of at most LEVELS classes."""
+    """The error levels of LEVELS pictures, of as many classes as there are."""
+    each = max(1, LEVELS // len(audit.manifest.classes))
     found = []
-    for _, row in audit.manifest.table.drop_duplicates("label").head(LEVELS).iterrows():
+    for _, row in audit.manifest.table.groupby("label").head(each).head(LEVELS).iterrows():
         image = picture(audit.manifest.root, row["path"])
         if image is None:
             continue
