@@ -136,6 +136,16 @@ class RunSpec(Part):
     training: TrainingSpec
     seed: int = Field(ge=0, lt=2**31)
 
+    @model_validator(mode="after")
+    def _stages_fit_the_epochs(self) -> RunSpec:
+        frozen, epochs = self.finetune.frozen_epochs, self.training.epochs
+        if self.finetune.mode == "staged" and frozen >= epochs:
+            raise ValueError(
+                f"found finetune.frozen_epochs={frozen} of training.epochs={epochs}; expected at least one epoch for the "
+                "second stage: raise training.epochs or lower finetune.frozen_epochs"
+            )
+        return self
+
     def run_id(self, fingerprint: str) -> str:
         """The run's name: readable, and unique by a hash over key version, spec and data fingerprint."""
         fold = f"-f{self.dataset.fold}" if self.dataset.split == "kfold" else ""

@@ -52,7 +52,7 @@ class Terminal:
         """What is there and what will be done."""
         self._todo = todo
         new = todo - again
-        self.say(f"{asked} runs: {asked - todo} finished" + (f", {again} again" if again else "") + f", {new} new")
+        self.say(f"{_runs(asked)}: {asked - todo} finished" + (f", {again} again" if again else "") + f", {new} new")
 
     def say_start(self, record: RunRecord) -> None:
         """A run begins; shown only where the line can be replaced."""
@@ -72,6 +72,11 @@ class Terminal:
         """Where everything is, and what to do next."""
         self.say(f"files: {self._directory}/leaderboard.csv, leaderboard.md, costs.csv, runs.csv, runs/")
         if unfinished:
-            self.say(f"{len(unfinished)} runs have no result: bench failures {self._directory}")
+            self.say(f"{_runs(len(unfinished))} without a result: bench failures {self._directory}")
         if uri:
             self.say(f"MLflow: bench ui {self._directory.parent}")
+
+
+def _runs(number: int) -> str:
+    """`1 run`, `12 runs`."""
+    return f"{number} run" if number == 1 else f"{number} runs"
