@@ -1,9 +1,10 @@
 """What the pictures suggest: sentences for the person who is about to train on them."""
 
+import math
 from collections.abc import Iterator
+from statistics import NormalDist
 
 import numpy as np
-from scipy import stats
 
 from datasets.audit import LEFT_OUT, Audit
 from datasets.spec import STANDARD_NAMES
@@ -37,7 +38,7 @@ def suggested_size(audit: Audit) -> int:
 
 def half_width(pictures: int, share: float) -> float:
     """Half of the 95 % interval of a share that is measured on so many pictures (Wald)."""
-    return float(stats.norm.ppf(0.975) * np.sqrt(share * (1 - share) / pictures))
+    return NormalDist().inv_cdf(0.975) * math.sqrt(share * (1 - share) / pictures)
 
 
 def visible_difference(pictures: int) -> float:
@@ -45,8 +46,8 @@ def visible_difference(pictures: int) -> float:
 
     Two models that disagree on a share DISAGREEMENT of the pictures: the normal approximation of McNemar's test.
     """
-    reach = stats.norm.ppf(0.975) + stats.norm.ppf(POWER)
-    return float(reach * np.sqrt(DISAGREEMENT / pictures))
+    reach = NormalDist().inv_cdf(0.975) + NormalDist().inv_cdf(POWER)
+    return reach * math.sqrt(DISAGREEMENT / pictures)
 
 
 def _layout(audit: Audit) -> Iterator[str]:
