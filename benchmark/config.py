@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ValidationError
 
 from backbones import registry
-from benchmark import metrics, weighting
+from benchmark import metrics, monitors, schedules, weighting
 from benchmark.errors import ConfigurationError
 from benchmark.jobs import Job
 from benchmark.plugins import load_plugin
@@ -62,9 +62,9 @@ def _job(content: dict[str, Any], overrides: Sequence[str]) -> Job:
     spec = _validated(RunSpec, {key: content.pop(key) for key in ("task", *PARTS, "seed")})
     registry.check(spec.backbone, spec.dataset.image_size)
     weighting.find(spec.weighting.rule)
+    schedules.find(spec.training.schedule.rule)
+    monitors.find(spec.training.monitor)
     metrics.find(content["sweep"]["primary"])
-    if spec.training.monitor != "val_loss":
-        metrics.find(spec.training.monitor.removeprefix("val_"))
     return _validated(
         Job,
         {

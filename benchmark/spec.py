@@ -82,7 +82,7 @@ class AugmentationSpec(Part):
 
     name: str
     layers: tuple[Mapping[str, Mapping[str, Any]], ...]
-    """One `{Layer: {argument: value}}` each, a keras.layers class or one of benchmark.model.augmentation."""
+    """One `{Layer: {argument: value}}` each, a keras.layers class or one of benchmark.model.distortions."""
 
 
 class ScheduleSpec(Part):
@@ -110,6 +110,10 @@ class TrainingSpec(Part):
 
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"]
     learning_rate: float = Field(gt=0)
+    momentum: float = Field(ge=0, lt=1)
+    """`sgd`: in Nesterov's form; 0 is plain gradient descent."""
+    weight_decay: float = Field(ge=0)
+    """`adamw`: share of every weight that a step at learning rate 1 would take away."""
     batch_size: int = Field(ge=1)
     epochs: int = Field(ge=1)
     monitor: str
@@ -141,8 +145,8 @@ class RunSpec(Part):
         frozen, epochs = self.finetune.frozen_epochs, self.training.epochs
         if self.finetune.mode == "staged" and frozen >= epochs:
             raise ValueError(
-                f"found finetune.frozen_epochs={frozen} of training.epochs={epochs}; expected at least one epoch for the "
-                "second stage: raise training.epochs or lower finetune.frozen_epochs"
+                f"found finetune.frozen_epochs={frozen} of training.epochs={epochs}; expected at least one epoch for "
+                "the second stage: raise training.epochs or lower finetune.frozen_epochs"
             )
         return self
 

@@ -13,15 +13,13 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import softmax
 
-from benchmark import weighting
+from benchmark import monitors, schedules, weighting
 from benchmark.model import (
     augmentation,
     boundary,
     classifier,
     features,
-    monitors,
     optimizers,
-    schedules,
     settings,
     stages,
     steps,

@@ -9,9 +9,6 @@ import keras
 
 from benchmark.spec import TrainingSpec
 
-MOMENTUM = 0.9
-"""Of stochastic gradient descent, in Nesterov's form."""
-
 
 class _OneDevice:
     """Keras's optimizers without their detour over tf.distribute.
@@ -52,8 +49,8 @@ def build(spec: TrainingSpec, learning_rate: float) -> keras.optimizers.Optimize
     """A fresh optimizer; with float16 it scales the loss so that small gradients survive."""
     makers: dict[str, Callable[[float], keras.optimizers.Optimizer]] = {
         "adam": _Adam,
-        "adamw": _AdamW,
-        "sgd": lambda rate: _SGD(rate, momentum=MOMENTUM, nesterov=True),
+        "adamw": lambda rate: _AdamW(rate, weight_decay=spec.weight_decay),
+        "sgd": lambda rate: _SGD(rate, momentum=spec.momentum, nesterov=spec.momentum > 0),
         "rmsprop": _RMSprop,
     }
     optimizer = makers[spec.optimizer](learning_rate)

@@ -7,10 +7,6 @@ from typing import Literal, NamedTuple
 from benchmark.spec import RunSpec
 
 
-class StagesDoNotFit(ValueError):
-    """A staged fine-tuning whose first stage leaves no epoch for the second."""
-
-
 class Stage(NamedTuple):
     """A stretch of training in which the same layers learn."""
 
@@ -23,20 +19,11 @@ class Stage(NamedTuple):
 
 
 def plan(spec: RunSpec) -> tuple[Stage, ...]:
-    """The stages of a run, in order; their epochs add up to `training.epochs`.
-
-    Raises:
-        StagesDoNotFit: `finetune.frozen_epochs` leaves no epoch for the second stage.
-    """
+    """The stages of a run, in order; their epochs add up to `training.epochs`."""
     finetune, epochs, rate = spec.finetune, spec.training.epochs, spec.training.learning_rate
     if finetune.mode != "staged":
         return (Stage(finetune.mode, finetune.last_n, epochs, rate),)
     rest = epochs - finetune.frozen_epochs
-    if rest < 1:
-        raise StagesDoNotFit(
-            f"found finetune.frozen_epochs={finetune.frozen_epochs} of training.epochs={epochs}; expected at least one "
-            "epoch for the second stage: raise training.epochs or lower finetune.frozen_epochs"
-        )
     second: Literal["full", "last_n"] = "full" if finetune.last_n is None else "last_n"
     return (
         Stage("frozen", None, finetune.frozen_epochs, rate),

@@ -13,10 +13,10 @@ import numpy.typing as npt
 from scipy.special import log_softmax
 
 from benchmark.metrics import score_all
-from benchmark.model.monitors import Monitor
-from benchmark.model.schedules import Progress, rates
 from benchmark.model.steps import Epoch
+from benchmark.monitors import Monitor
 from benchmark.predictions import Predictions
+from benchmark.schedules import Progress, rates
 from benchmark.spec import TrainingSpec
 
 Row = dict[str, float | int]

@@ -9,8 +9,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from benchmark import weighting
-from benchmark.model import heads, schedules
+from benchmark import schedules, weighting
+from benchmark.model import heads
 from benchmark.model.experiment import Data, Result
 from benchmark.spec import AugmentationSpec, FinetuneSpec, HeadSpec, Part, RunSpec, TrainingSpec, WeightingSpec
 

@@ -7,11 +7,11 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from benchmark import metrics
-from benchmark.model import boundary, classifier, experiment, stages
+from benchmark.model import boundary, classifier, experiment
 from benchmark.model.experiment import Data, Machine, Result
-from benchmark.model.stages import StagesDoNotFit
 from benchmark.model.training import Diverged
 from benchmark.spec import RunSpec
 from benchmark.weighting import AbsentClass
@@ -240,8 +240,8 @@ def test_a_class_without_training_pictures_ends_the_run_with_its_name(spec_of: S
 
 
 def test_a_first_stage_that_leaves_no_epoch_is_refused(spec_of: SpecOf) -> None:
-    with pytest.raises(StagesDoNotFit, match=r"finetune.frozen_epochs=3 of training.epochs=3"):
-        stages.plan(spec_of(finetune="staged", epochs=3))
+    with pytest.raises(ValidationError, match=r"finetune.frozen_epochs=3 of training.epochs=3"):
+        spec_of(finetune="staged", epochs=3)
 
 
 def test_oversampling_balances_what_is_seen(spec_of: SpecOf, drawn: Draw, run: Run) -> None:

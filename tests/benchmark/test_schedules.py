@@ -1,21 +1,23 @@
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
-from benchmark.model import schedules
+from benchmark import schedules
 from benchmark.spec import ScheduleSpec
 
+CONF = Path(__file__).parents[2] / "conf" / "schedule"
 EPOCHS, STEPS = 4, 5
 
 
 @pytest.fixture(scope="module")
-def rates_of(conf_part: Callable[..., dict[str, Any]]) -> Callable[..., np.ndarray]:
+def rates_of() -> Callable[..., np.ndarray]:
     """The rates of all steps of a stage of 4 epochs of 5 steps at a learning rate of .1, without improvements."""
 
     def rates_of(rule: str, stalls: tuple[int, ...] = (0, 1, 2, 3), **numbers: float) -> np.ndarray:
-        spec = ScheduleSpec(**conf_part("schedule", rule, **numbers))
+        spec = ScheduleSpec(**{**yaml.safe_load((CONF / f"{rule}.yaml").read_text()), **numbers})
         epochs = [schedules.Progress(0.1, epoch, EPOCHS, STEPS, stalls[:epoch]) for epoch in range(EPOCHS)]
         return np.concatenate([schedules.rates(spec, progress) for progress in epochs])
 

@@ -2,8 +2,7 @@ import math
 
 import pytest
 
-from benchmark import metrics
-from benchmark.model import monitors
+from benchmark import metrics, monitors
 
 
 def test_a_lower_loss_and_a_higher_accuracy_are_better() -> None:
