@@ -215,7 +215,6 @@ def test_the_best_epoch_of_the_first_stage_brings_back_the_untouched_backbone(
 
 MISTAKES = [
     ({"monitor": "val_acuracy"}, "did you mean 'accuracy'"),
-    ({"finetune": "staged", "epochs": 3}, r"frozen_epochs=3 of training.epochs=3"),
     ({"augmentation": {"name": "x", "layers": [{"RandomFip": {}}]}}, "did you mean 'RandomFlip'"),
     ({"augmentation": {"name": "x", "layers": [{"ZCAWhitening": {"patch": 2}}]}}, "ZCAWhitening"),
 ]
