@@ -23,6 +23,8 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "audit": Command("data", "Look through a folder of pictures and report what is in it."),
+    "prepare": Command("data", "Write a cleaned, square copy of a folder of pictures."),
+    "cache": Command("data", "Show or clear what is kept so that no picture is decoded twice."),
     "leaderboard": Command("boards", "Print the leaderboard of a sweep and what it can and cannot tell."),
     "failures": Command("boards", "List the runs without a result, why, and how to run them again."),
     "metrics": Command("boards", "List the metrics and which way they point."),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,18 +16,19 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from benchmark.cli.dataset_options import OptionError, is_override, options_of, overridden
-from benchmark.cli.output import Format, echo
+from benchmark import store
+from benchmark.cli.dataset_options import OptionError, dataset_of
+from benchmark.cli.output import Columns, Format, echo, echo_table
 from benchmark.report.audit_folder import KeptAudit, json_text, keep
 from benchmark.report.page import shown
 from datasets.audit import Audit
 from datasets.audit import audit as look_through
-from datasets.spec import Dataset, dataset_from_mapping
+from datasets.audit_summary import rejected_by_reason
+from datasets.copying import Encoding, copy_cleaned
+from datasets.manifest import QUARANTINE, to_csv_text
+from datasets.stored import KINDS, clear, stored
 
 _SHOWN_CLASSES = 30
-_ANY_SIZE = 224
-"""Stands in for the image size, which plays no part in an audit."""
-
 Words = Annotated[
     list[str] | None,
     typer.Argument(metavar="[DIR] [KEY=VALUE]...", help="The folder (or CSV file), then options as in conf/dataset."),
@@ -39,6 +41,29 @@ NearDistance = Annotated[str | None, typer.Option(metavar="BITS", help="0..24 bi
 Copies = Annotated[str | None, typer.Option(help="group, drop or ignore.")]
 GroupPattern = Annotated[str | None, typer.Option(metavar="REGEX", help="Equal matches in a path stay together.")]
 Split = Annotated[str | None, typer.Option(help="holdout, kfold or given.")]
+
+
+class ResizeRule(StrEnum):
+    """How a picture becomes square: proportions lost, edges lost, or black bars added."""
+
+    SQUISH = "squish"
+    CROP = "crop"
+    PAD = "pad"
+
+
+class FileFormat(StrEnum):
+    """The format of every picture of a copy."""
+
+    PNG = "png"
+    JPG = "jpg"
+    WEBP = "webp"
+
+
+class CacheAction(StrEnum):
+    """What to do with the cache."""
+
+    SHOW = "show"
+    CLEAR = "clear"
 
 
 def audit(
@@ -74,7 +99,7 @@ def audit(
         "split": split,
     }
     given = [f"{key}={value}" for key, value in named.items() if value is not None]
-    dataset = _dataset([*(words or []), *given], name, source)
+    dataset = dataset_of([*(words or []), *given], name, source)
     with _interruptible(), _bar("looking at the pictures") as progress:
         seen = look_through(dataset.spec, dataset.location, results.absolute() / ".cache", _cores(workers), progress)
     kept = keep(seen, results)
@@ -85,37 +110,65 @@ def audit(
         echo(line)
 
 
-def _dataset(words: list[str], name: str | None, source: str | None) -> Dataset:
-    """What the words of the command ask for, on top of conf/dataset."""
-    places = [Path(word).expanduser() for word in words if not is_override(word)]
-    overrides = [word for word in words if is_override(word)]
-    if len(places) > 1:
-        raise OptionError(f"found two folders, {places[0]} and {places[1]}; expected one and KEY=VALUE words")
-    place = places[0] if places else None
-    named = [word.partition("=")[2] for word in overrides if word.removeprefix("dataset.").startswith("source=")]
-    source = source or (named[-1] if named else "table" if place is not None and place.is_file() else "folder")
-    options = options_of(source)
-    if place is None and source not in ("digits", "shapes"):
-        raise OptionError("found no folder; expected bench audit DIR, or --source digits or shapes")
-    if place is not None:
-        options["table" if source == "table" else "root"] = str(place)
-    options["name"] = name or (plain_name(place) if place is not None else source)
-    options = overridden(options, overrides)
-    options["image_size"] = options["image_size"] or _ANY_SIZE
-    if options["split"] == "kfold" and options["fold"] is None:
-        options["fold"] = 0
-    for key in ("root", "table"):
-        options[key] = None if options[key] is None else Path(options[key]).expanduser().absolute()
-    dataset = dataset_from_mapping(options)
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", dataset.spec.name):
-        raise OptionError(f"found the name {dataset.spec.name!r}; expected letters, digits, '.', '_' and '-'")
-    return dataset
+def prepare(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of the pictures; it stays as it is.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The copy: a folder that is empty or not there.")],
+    size: Annotated[int, typer.Option(min=8, max=4096, help="Pixels a side.")] = 256,
+    resize: Annotated[ResizeRule, typer.Option(help="How pictures become square.")] = ResizeRule.CROP,
+    format: Annotated[
+        FileFormat, typer.Option(help="png and webp lose nothing; jpg is of quality 95.")
+    ] = FileFormat.PNG,
+    results: Results = Path("results"),
+    workers: Workers = None,
+) -> None:
+    """Write a cleaned copy of a folder: readable pictures only, square, in one format, without their metadata.
+
+    Of equal pictures in one folder the first is taken. What is left out is listed beside OUT, in OUT-quarantine.csv.
+
+    \b
+    Example:
+      bench prepare pictures pictures256 --size 256 --resize crop --format png
+    """
+    encoding = Encoding(size, resize.value, format.value)
+    with _interruptible(), _bar("copying the pictures") as progress:
+        copied = copy_cleaned(directory, out, encoding, results.absolute() / ".cache", _cores(workers), progress)
+    before, after = copied.bytes_before / 1e6, copied.bytes_after / 1e6
+    saved = f", {1 - after / before:.0%} saved" if before > after else ""
+    echo(f"{copied.pictures} pictures in {out}: {before:.1f} MB before, {after:.1f} MB now{saved}")
+    if copied.enlarged:
+        echo(f"note: {copied.enlarged} pictures had a shorter side below {size} px and were enlarged")
+    if len(copied.rejected):
+        path = out.with_name(f"{out.name}-{QUARANTINE}")
+        store.write_text(path, to_csv_text(copied.rejected))
+        counts = "; ".join(f"{count} {shown(kind)}" for kind, count in rejected_by_reason(copied.rejected).items())
+        echo(f"left out: {len(copied.rejected)} ({counts}), listed in {path}")
 
 
-def plain_name(place: Path) -> str:
-    """A name for the audit made from the folder's own."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", place.resolve().stem).strip("-.")[:100]
-    return name or "pictures"
+def cache(
+    action: Annotated[CacheAction, typer.Argument(help="What to do with it.")],
+    kind: Annotated[str | None, typer.Argument(help="facts, sources, pixels or features; all if not given.")] = None,
+    results: Results = Path("results"),
+) -> None:
+    """Show or clear what is kept so that no picture is decoded twice; all of it can be made again.
+
+    \b
+    Examples:
+      bench cache show
+      bench cache clear pixels
+    """
+    folder = results / ".cache"
+    if action is CacheAction.CLEAR:
+        removed = clear(folder, kind)
+        echo(f"removed {sum(one.bytes for one in removed) / 1e6:.1f} MB from {folder}")
+        return
+    kinds = stored(folder, kind)
+    lines = [(one.kind, f"{one.files}", f"{one.bytes / 1e6:.1f}", _when(one.changed), KINDS[one.kind]) for one in kinds]
+    echo(f"{folder}: {sum(one.bytes for one in kinds) / 1e6:.1f} MB")
+    echo_table(Columns(("kind", "files", "MB", "last changed", "what"), lines, droppable=("what",)))
+
+
+def _when(seconds: float | None) -> str:
+    return "" if seconds is None else datetime.datetime.fromtimestamp(seconds).isoformat(" ", "minutes")
 
 
 def _lines(seen: Audit, kept: KeptAudit) -> Iterator[str]:

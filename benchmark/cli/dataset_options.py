@@ -5,14 +5,20 @@ from __future__ import annotations
 import copy
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from datasets.spec import Dataset, dataset_from_mapping
+
 CONF = Path(__file__).resolve().parents[2] / "conf" / "dataset"
 
+ANY_SIZE = 224
+"""Stands in for an image size that is left open; it plays no part in what a folder holds."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _OVERRIDE = re.compile(r"(?:dataset\.)?([a-z_]+(?:\.[a-z_]+)*)=(.*)", re.DOTALL)
 
 
@@ -61,6 +67,44 @@ def overridden(options: Mapping[str, Any], words: Iterable[str]) -> dict[str, An
         except yaml.YAMLError as error:
             raise OptionError(f"found {word!r}; expected a value as YAML writes it, such as [a, b] or null") from error
     return changed
+
+
+def dataset_of(words: Sequence[str], name: str | None, source: str | None) -> Dataset:
+    """What the words of a command, a folder and key=value, ask for on top of conf/dataset.
+
+    Raises:
+        OptionError: they make no sense together.
+        DatasetUsageError: a value makes no sense.
+    """
+    places = [Path(word).expanduser() for word in words if not is_override(word)]
+    overrides = [word for word in words if is_override(word)]
+    if len(places) > 1:
+        raise OptionError(f"found two folders, {places[0]} and {places[1]}; expected one and KEY=VALUE words")
+    place = places[0] if places else None
+    named = [word.partition("=")[2] for word in overrides if word.removeprefix("dataset.").startswith("source=")]
+    source = source or (named[-1] if named else "table" if place is not None and place.is_file() else "folder")
+    options = options_of(source)
+    if place is None and source not in ("digits", "shapes"):
+        raise OptionError("found no folder; expected bench audit DIR, or --source digits or shapes")
+    if place is not None:
+        options["table" if source == "table" else "root"] = str(place)
+    options["name"] = name or (plain_name(place) if place is not None else source)
+    options = overridden(options, overrides)
+    options["image_size"] = options["image_size"] or ANY_SIZE
+    if options["split"] == "kfold" and options["fold"] is None:
+        options["fold"] = 0
+    for key in ("root", "table"):
+        options[key] = None if options[key] is None else Path(options[key]).expanduser().absolute()
+    dataset = dataset_from_mapping(options)
+    if not _NAME.fullmatch(dataset.spec.name):
+        raise OptionError(f"found the name {dataset.spec.name!r}; expected letters, digits, '.', '_' and '-'")
+    return dataset
+
+
+def plain_name(place: Path) -> str:
+    """A name for the audit made from the folder's own."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", place.resolve().stem).strip("-.")[:100]
+    return name or "pictures"
 
 
 def _composed(name: str) -> dict[str, Any]:

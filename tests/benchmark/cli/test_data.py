@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from benchmark.cli import run
-from benchmark.cli.data import plain_name
+from benchmark.cli.dataset_options import plain_name
 from benchmark.errors import DATA, DONE, INTERRUPTED, USAGE
 
 FILES = {"manifest.csv", "manifest.json", "quarantine.csv", "copies.csv", "summary.json", "audit.html"}
@@ -166,6 +166,50 @@ def test_names_that_would_steer_the_terminal_are_shown_harmless(
 )
 def test_an_audit_is_named_after_its_folder(place: str, name: str) -> None:
     assert plain_name(Path(place)) == name
+
+
+def test_a_copy_is_square_and_says_what_it_saved(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["prepare", str(pictures), "small", "--size", "16", "--format", "png"]) == DONE
+    said = capsys.readouterr().out
+    assert "25 pictures in small" in said
+    assert "% saved" in said
+    assert "left out: 2 (" in said
+    lost = pd.read_csv("small-quarantine.csv")
+    assert set(lost["path"]) == {"bees/broken.jpg", "ants/copy of 3.png"}
+    with Image.open("small/bees/20.png") as image:
+        assert image.size == (16, 16)
+    assert run(["audit", "small", "conflicts=keep"]) == DONE
+    assert "left out: 0" in capsys.readouterr().out
+
+
+def test_a_copy_never_lands_on_other_files(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(pictures.rglob("*"))
+    assert run(["prepare", str(pictures), str(pictures)]) == USAGE
+    assert run(["prepare", str(pictures), str(pictures / "ants" / "small")]) == USAGE
+    said = capsys.readouterr().err.splitlines()
+    assert "is in use" in said[0]
+    assert "lies within" in said[1]
+    assert sorted(pictures.rglob("*")) == before
+
+
+def test_the_cache_is_shown_and_cleared(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(["audit", str(pictures)])
+    capsys.readouterr()
+    assert run(["cache", "show"]) == DONE
+    assert "what one look at each file told" in capsys.readouterr().out
+    assert run(["cache", "clear", "pixels"]) == DONE
+    assert remembered(Path("results")) == 27
+    assert run(["cache", "clear"]) == DONE
+    assert "removed 0." in capsys.readouterr().out
+    assert not any(Path("results/.cache").iterdir())
+    run(["audit", str(pictures)])
+    assert "27 files: 0 known from an earlier look" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["show", "pixel"], ["clear", "pixel"]])
+def test_an_unknown_kind_of_cache_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["cache", *words]) == USAGE
+    assert "did you mean 'pixels'?" in capsys.readouterr().err
 
 
 def remembered(results: Path) -> int:
