@@ -8,7 +8,6 @@ from PIL import Image
 from datasets.copying import Copied, Encoding, copy_cleaned
 from datasets.errors import DataContractBroken, DatasetUsageError
 
-
 SMALL = Encoding(16, "crop", "png")
 
 
