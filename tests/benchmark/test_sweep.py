@@ -123,6 +123,11 @@ def test_two_identical_sweeps_give_the_same_bytes(tmp_path: Path) -> None:
         assert ended.code == 0, ended.output + ended.errors
         boards.append((tmp_path / name / "leaderboard.csv").read_bytes())
     assert boards[0] == boards[1]
+    ended = run_benchmark(tmp_path, "sweep.name=third", "backbone.name=tiny", "tracking=none")
+    assert "2 sweeps in" in ended.output, "a test set that is asked again and again is worn out"
+    assert "2 sweeps in" not in (tmp_path / "second" / "leaderboard.md").read_text(), (
+        "the same candidates again are not"
+    )
 
 
 def test_one_folder_refuses_runs_on_other_pictures(faulty: tuple[Path, Ended]) -> None:
