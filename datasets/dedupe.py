@@ -84,8 +84,9 @@ def resolve(pictures: pd.DataFrame, near_distance: int | None, copies: str, conf
     reasons = pd.Series("", index=pictures.index)
     disputed = conflicting(groups, pictures["label"])
     if disputed.any() and conflicts == "exclude":
-        labels = pictures["label"].groupby(groups).transform(lambda texts: ", ".join(sorted(set(texts))))
-        reasons[disputed] = "conflict: copies of this picture are labelled " + labels[disputed]
+        named = pictures["label"][disputed].groupby(groups[disputed])
+        labels = named.transform(lambda texts: ", ".join(sorted(set(texts))))
+        reasons[disputed] = "conflict: copies of this picture are labelled " + labels
     if copies == "drop":
         rows = pictures.assign(group=groups, area=-pictures["width"] * pictures["height"], weight=-pictures["bytes"])
         rows = rows.sort_values(["group", "area", "weight", "pixels_sha256", "label", "path"])

@@ -45,11 +45,12 @@ def look_at(root: str, paths: Sequence[str]) -> list[Facts]:
                 facts.append(unusable(path, f"unreadable: {(os.strerror(error.errno or 0)).lower()}"))
             except MemoryError:
                 facts.append(unusable(path, "absurd size: too large for the memory of this machine"))
+    brightness = thumbnails.mean(axis=(1, 2)).round(2).tolist()
     hashes = perceptual_hashes(thumbnails)
     upright, mirrored = to_hex(hashes.upright), to_hex(hashes.mirrored)
     return [
-        fact if fact.reason else fact._replace(phash=upright[row], mirrored_phash=mirrored[row])
-        for row, fact in enumerate(facts)
+        fact if fact.reason else fact._replace(brightness=light, phash=one, mirrored_phash=other)
+        for fact, light, one, other in zip(facts, brightness, upright, mirrored, strict=True)
     ]
 
 
@@ -78,7 +79,7 @@ def _look_at_one(root: str, path: str, thumbnail: np.ndarray) -> Facts:
         frames=picture.frames,
         width=picture.image.width,
         height=picture.image.height,
-        brightness=round(float(thumbnail.mean()), 2),
+        brightness=0.0,
         sha256=hashlib.sha256(data).hexdigest(),
         pixels_sha256=pixels_sha256(picture.image),
         phash="",

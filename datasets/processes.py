@@ -19,6 +19,15 @@ Result = TypeVar("Result")
 Progress = Callable[[int, int], None]
 
 
+class WorkersDied(RuntimeError):
+    """The processes of a pool were killed from outside."""
+
+
+def is_worth_a_pool(files: int, total_bytes: int) -> bool:
+    """Whether decoding these files takes so long (150 us a file, 30 ns a byte) that starting processes pays."""
+    return files * 1.5e-4 + total_bytes * 3e-8 > 3
+
+
 @contextmanager
 def process_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """A pool whose children leave Ctrl-C to the parent and end when the parent is gone."""

@@ -1,10 +1,12 @@
 """A picture of any size made square, by one of three rules."""
 
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from datasets.spec import Resize
+Resize = Literal["squish", "crop", "pad"]
 
 RESAMPLING = Image.Resampling.BILINEAR
 """Antialiased: Pillow widens the filter by the scale when it shrinks a picture."""

@@ -14,10 +14,9 @@ from filelock import FileLock
 
 from datasets.facts import FACTS_VERSION, Facts, look_at, unusable
 from datasets.listing import FileState
-from datasets.processes import Progress, completed, process_pool
+from datasets.processes import Progress, completed, is_worth_a_pool, process_pool
 
 _CHUNK = 128
-_WORTH_A_POOL = 300
 _COLUMNS = ("path", "size", "mtime_ns", *Facts._fields[1:])
 
 
@@ -68,7 +67,7 @@ def _scan(
         facts = {file.path: known[file] for file in files if file in known}
         remembered = len(facts)
         missing = {file.path: file for file in files if file.path not in facts}
-        for chunk in look(str(root), list(missing)):
+        for chunk in look(str(root), list(missing.values())):
             rows = [(*missing[fact.path], *fact[1:]) for fact in chunk]
             with memory:
                 memory.executemany(f"REPLACE INTO facts VALUES ({', '.join('?' * len(_COLUMNS))})", rows)
@@ -78,10 +77,11 @@ def _scan(
     return Scan([facts[file.path] for file in files], remembered, ())
 
 
-def _look(root: str, paths: list[str], workers: int) -> Iterator[list[Facts]]:
+def _look(root: str, files: list[FileState], workers: int) -> Iterator[list[Facts]]:
     """The facts of these files, chunk by chunk in any order."""
+    paths = [file.path for file in files]
     chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
-    if workers < 2 or len(paths) < _WORTH_A_POOL:
+    if workers < 2 or not is_worth_a_pool(len(files), sum(file.size for file in files)):
         yield from (look_at(root, chunk) for chunk in chunks)
         return
     ahead = 2 * workers

@@ -16,9 +16,9 @@ from pydantic import (
 )
 
 from datasets.errors import DatasetUsageError, did_you_mean
+from datasets.resizing import Resize
 
 Split = Literal["train", "val", "test"]
-Resize = Literal["squish", "crop", "pad"]
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 MACHINE_KEYS = ("root", "table", "allow_outside_root")
