@@ -6,7 +6,7 @@ import datetime
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -20,7 +20,7 @@ from benchmark import store
 from benchmark.cli.dataset_options import OptionError, dataset_of
 from benchmark.cli.output import Columns, Format, echo, echo_table
 from benchmark.report.audit_folder import KeptAudit, json_text, keep
-from benchmark.report.page import shown
+from benchmark.report.page import counted, shown
 from datasets.audit import Audit
 from datasets.audit import audit as look_through
 from datasets.audit_summary import rejected_by_reason
@@ -186,8 +186,8 @@ def _lines(seen: Audit, kept: KeptAudit) -> Iterator[str]:
     reasons = "; ".join(f"{count} {shown(reason)}" for reason, count in rejected.items())
     yield f"left out: {sum(rejected.values())}" + (f" ({reasons})" if reasons else "")
     same, conflicts = content["copies"]["same_label"], content["copies"]["conflicts"]
-    yield f"copies with one label: {same['pictures']} pictures in {same['groups']} groups"
-    yield f"conflicts, one picture with two labels: {conflicts['pictures']} pictures in {conflicts['groups']} groups"
+    yield f"copies with one label: {_extent(same)}"
+    yield f"conflicts, one picture with two labels: {_extent(conflicts)}"
     for pair, count in content["leaks"].items():
         yield f"leak {pair}: {count} pictures"
     for note in content["notes"]:
@@ -196,6 +196,10 @@ def _lines(seen: Audit, kept: KeptAudit) -> Iterator[str]:
         yield f"suggestion: {shown(sentence, 700)}"
     yield f"fingerprint {content['fingerprint']}"
     yield f"report: {kept.path / 'audit.html'}" + ("" if kept.written else " (unchanged)")
+
+
+def _extent(copies: Mapping[str, int]) -> str:
+    return f"{counted(copies['pictures'], 'picture')} in {counted(copies['groups'], 'group')}"
 
 
 def _cores(workers: int | None) -> int:

@@ -120,7 +120,7 @@ def class_rows(audit: Audit) -> list[ClassRow]:
     largest = int(counts.sum(axis=1).max())
     return [
         ClassRow(
-            shown(name),
+            shown(name, 48),
             tuple(int(row[split]) for split in SPLITS),
             int(row.sum()),
             tuple(round(100 * float(row[split]) / largest, 2) for split in SPLITS),

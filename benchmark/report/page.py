@@ -43,6 +43,11 @@ def thousands(number: float) -> str:
     return f"{number:,.0f}".replace(",", "\u202f")
 
 
+def counted(number: int, thing: str) -> str:
+    """The number with the thing, in the plural unless it is one."""
+    return f"{thousands(number)} {thing}{'' if number == 1 else 's'}"
+
+
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -52,5 +57,5 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"shown": shown, "thousands": thousands}
+    environment.filters |= {"shown": shown, "thousands": thousands, "counted": counted}
     return environment
