@@ -125,7 +125,9 @@ def _prepare_all(jobs: list[Job], terminal: Terminal) -> list[Planned]:
         if recipe not in decoded:
             decoded.add(recipe)
             with terminal.progress(f"decoding at {dataset.image_size} px") as progress:
-                pixels(data.manifest, dataset.image_size, dataset.resize, cache, machine.workers, progress)
+                found = pixels(data.manifest, dataset.image_size, dataset.resize, cache, machine.workers, progress)
+            for note in found.notes:
+                terminal.say(f"note: {note}")
     return planned
 
 
