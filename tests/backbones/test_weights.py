@@ -220,8 +220,7 @@ MEAN = np.array([0.485, 0.456, 0.406])
 DEVIATION = np.array([0.229, 0.224, 0.225])
 
 
-@pytest.mark.parametrize("ending", [".h5", ".keras", ".weights.h5"])
-@pytest.mark.parametrize("trained_on_imagenet", [True, False])
+@pytest.mark.parametrize(("trained_on_imagenet", "ending"), [(True, ".h5"), (True, ".keras"), (False, ".weights.h5")])
 def test_efficientnet_weights_from_a_file_see_the_pixels_they_were_trained_on(tmp_path, trained_on_imagenet, ending):
     source = keras.applications.EfficientNetB0(include_top=False, weights=None, input_shape=(32, 32, 3))
     if trained_on_imagenet:
