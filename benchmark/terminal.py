@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,11 +73,23 @@ class Terminal:
 
     def say_end(self, uri: str | None, unfinished: list[RunRecord]) -> None:
         """Where everything is, and what to do next."""
-        self.say(f"files: {self._directory}/leaderboard.csv, leaderboard.md, costs.csv, runs.csv, runs/")
+        self.say(f"files: {_short(self._directory)}/leaderboard.csv, leaderboard.md, costs.csv, runs.csv, runs/")
         if unfinished:
-            self.say(f"{_runs(len(unfinished))} without a result: bench failures {self._directory}")
+            self.say(f"{_runs(len(unfinished))} without a result: {_bench()} failures {_short(self._directory)}")
         if uri:
-            self.say(f"MLflow: bench ui {self._directory.parent}")
+            self.say(f"MLflow: {_bench()} ui {_short(self._directory.parent)}")
+
+
+def _bench() -> str:
+    """How this environment's `bench` is called from here."""
+    script = Path(sys.executable).parent / "bench"
+    return "bench" if shutil.which("bench") == str(script) or not script.exists() else _short(script)
+
+
+def _short(path: Path) -> str:
+    """The path, relative to the current folder when it lies below it, as a shell takes it."""
+    here = Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 def _runs(number: int) -> str:
