@@ -49,14 +49,11 @@ def is_system_file(name: str) -> bool:
 
 def list_folder(root: Path, folder: str, allow_outside_root: bool) -> Listing:
     """Every file below root/folder ('' for the root itself), sorted by path; labels of rejections are left empty."""
-    listing = Listing()
-    real_root = os.path.realpath(root)
-    _walk(
-        os.path.join(real_root, folder) if folder else real_root, folder, _Walk(real_root, allow_outside_root), listing
-    )
-    listing.files.sort()
-    listing.rejected.sort()
-    return listing
+    walk = _Walk(os.path.realpath(root), allow_outside_root, Listing())
+    walk.into(os.path.realpath(os.path.join(root, folder)), folder, ())
+    walk.listing.files.sort()
+    walk.listing.rejected.sort()
+    return walk.listing
 
 
 def state_of(root: Path, path: str, allow_outside_root: bool) -> FileState | Rejection:
@@ -72,45 +69,52 @@ def state_of(root: Path, path: str, allow_outside_root: bool) -> FileState | Rej
         return Rejection(printable(path), _unreadable(error), "")
 
 
-class _Walk(NamedTuple):
+@dataclass(frozen=True)
+class _Walk:
     root: str
     allow_outside_root: bool
+    listing: Listing
 
+    def into(self, directory: str, relative: str, above: tuple[str, ...]) -> None:
+        """List a folder, given by its real path; `above` holds the real paths of the folders that led here."""
+        try:
+            with os.scandir(directory) as entries:
+                found = list(entries)
+        except OSError as error:
+            self._reject(relative, _unreadable(error))
+            return
+        prefix = f"{relative}/" if relative else ""
+        for entry in found:
+            if is_system_file(entry.name):
+                self.listing.passed_over += 1
+                continue
+            path = prefix + entry.name
+            try:
+                self._take(entry, path, (*above, directory))
+            except OSError as error:
+                self._reject(path, _unreadable(error))
 
-def _walk(directory: str, relative: str, walk: _Walk, listing: Listing) -> None:
-    try:
-        with os.scandir(directory) as entries:
-            found = list(entries)
-    except OSError as error:
-        listing.rejected.append(Rejection(printable(relative), _unreadable(error), ""))
-        return
-    for entry in found:
-        path = f"{relative}/{entry.name}" if relative else entry.name
-        if is_system_file(entry.name):
-            listing.passed_over += 1
-            continue
-        outcome = _look_at(entry, path, walk)
-        if outcome is None:
-            _walk(entry.path, path, walk, listing)
-        elif isinstance(outcome, Rejection):
-            listing.rejected.append(outcome)
-        else:
-            listing.files.append(outcome)
-
-
-def _look_at(entry: os.DirEntry[str], path: str, walk: _Walk) -> FileState | Rejection | None:
-    """The file's state, or why it is left out, or None for a folder to go into."""
-    reason = _unusable_name(entry.name)
-    try:
+    def _take(self, entry: os.DirEntry[str], path: str, above: tuple[str, ...]) -> None:
+        reason = _unusable_name(entry.name)
         if not reason and entry.is_symlink():
-            reason = _leaves(entry.path, walk.root, walk.allow_outside_root)
-            if not reason and entry.is_dir() and _is_ancestor(entry.path):
-                reason = "symlink loop: the link leads to a folder above itself"
+            reason = _leaves(entry.path, self.root, self.allow_outside_root)
         if reason:
-            return Rejection(printable(path), reason, "")
-        return None if entry.is_dir() else _state(path, entry.stat())
-    except OSError as error:
-        return Rejection(printable(path), _unreadable(error), "")
+            self._reject(path, reason)
+        elif entry.is_dir():
+            target = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
+            if target in above:
+                self._reject(path, "symlink loop: the link leads to a folder above itself")
+            else:
+                self.into(target, path, above)
+        else:
+            outcome = _state(path, entry.stat())
+            if isinstance(outcome, FileState):
+                self.listing.files.append(outcome)
+            else:
+                self.listing.rejected.append(outcome)
+
+    def _reject(self, path: str, reason: str) -> None:
+        self.listing.rejected.append(Rejection(printable(path), reason, ""))
 
 
 def _state(path: str, status: os.stat_result) -> FileState | Rejection:
@@ -136,12 +140,6 @@ def _leaves(full: str, real_root: str, allow_outside_root: bool) -> str:
     if not allow_outside_root and target != real_root and not target.startswith(real_root + os.sep):
         return "outside of the root: set allow_outside_root=true if that is meant"
     return ""
-
-
-def _is_ancestor(link: str) -> bool:
-    target = os.path.realpath(link)
-    parent = os.path.realpath(os.path.dirname(link))
-    return parent == target or parent.startswith(target.rstrip(os.sep) + os.sep)
 
 
 def _unreadable(error: OSError) -> str:
