@@ -166,6 +166,15 @@ def default_size(name: str, application: str | None) -> int:
     return _sizes(find(name), application)[0]
 
 
+def minimum_size(name: str, application: str | None) -> int:
+    """The smallest image size (pixels) that leaves the backbone something to see.
+
+    Raises:
+        BackboneError: an unknown name, or an application that does not belong to it.
+    """
+    return _sizes(find(name), application)[1]
+
+
 def check(spec: BackboneSpec, image_size: int) -> None:
     """Nothing, when the backbone can be built as wished on square images of this size (pixels).
 

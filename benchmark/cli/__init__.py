@@ -27,6 +27,8 @@ COMMANDS = {
     "cache": Command("data", "Show or clear what is kept so that no picture is decoded twice."),
     "leaderboard": Command("boards", "Print the leaderboard of a sweep and what it can and cannot tell."),
     "failures": Command("boards", "List the runs without a result, why, and how to run them again."),
+    "backbones": Command("models", "List the backbones with their parameters, FLOPs, minimum sizes and weights."),
+    "ui": Command("ui", "Open MLflow's user interface on the runs of a results folder."),
     "metrics": Command("boards", "List the metrics and which way they point."),
 }
 """From a command's name to the function of that name in benchmark/cli/<module>.py."""
@@ -37,6 +39,8 @@ _EXAMPLES = """Examples:
   bench audit pictures
   bench leaderboard results/digits
   bench failures results/digits
+  bench backbones --classes 10 --image-size 224 --head dense
+  bench ui
 
 Exit codes: 0 done, 1 usage or configuration, 2 data contract broken, 3 some runs failed,
 4 a significant regression, 5 not comparable, 130 interrupted."""

@@ -1,0 +1,46 @@
+"""The command that opens MLflow's user interface."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmark.cli.output import echo
+from benchmark.errors import ConfigurationError
+
+Results = Annotated[Path, typer.Argument(metavar="[RESULTS]", help="The results folder, not a sweep's.")]
+Host = Annotated[str, typer.Option(help="Whom it answers: 127.0.0.1 is this machine alone.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Where it listens.")]
+
+
+def ui(results: Results = Path("results"), host: Host = "127.0.0.1", port: Port = 5000) -> None:
+    """Open MLflow's user interface on the runs of a results folder; Ctrl-C ends it.
+
+    \b
+    Examples:
+      bench ui
+      bench ui results --port 5001
+    """
+    database = results.absolute() / "mlflow.db"
+    if not database.is_file():
+        beside = results.absolute().parent / "mlflow.db"
+        hint = f"give the results folder itself: bench ui {results.parent}" if beside.is_file() else "run a sweep first"
+        raise ConfigurationError(f"found no MLflow database {database}; expected what sweeps leave there: {hint}")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"found port {port} of {host} taken ({error.strerror}); expected a free one: choose another with --port"
+            ) from error
+    uri = f"sqlite:///{database}"
+    echo(f"MLflow on http://{host}:{port} (mlflow ui --backend-store-uri {uri}); Ctrl-C ends it")
+    sys.stdout.flush()
+    words = ["ui", "--backend-store-uri", uri, "--host", host, "--port", str(port)]
+    os.execv(sys.executable, [sys.executable, "-m", "mlflow", *words])
