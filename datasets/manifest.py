@@ -1,5 +1,6 @@
 """Manifest: the pictures of a data set with their labels and splits, as a frozen table."""
 
+import csv
 import hashlib
 import json
 from collections.abc import Sequence
@@ -98,13 +99,12 @@ def class_codes(labels: "pd.Series[str]", classes: Sequence[str]) -> npt.NDArray
 
 def to_csv_text(table: pd.DataFrame) -> str:
     """The table as CSV with LF line ends; texts with commas, quotes or line ends are quoted."""
-    plain = table.copy()
-    for name in plain.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in plain.dtypes]]:
-        # The csv writer would leave a lone carriage return unquoted, and readers would take it for a line end.
-        odd = plain[name].str.contains("\r", regex=False)
-        if odd.any():
-            plain.loc[odd, name] = plain.loc[odd, name].str.replace("\r", "\\r", regex=False)
-    return plain.to_csv(index=False, lineterminator="\n")
+    texts = table.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]]
+    # Python's csv writer leaves a lone carriage return unquoted, and some readers take it for a line end.
+    odd = any(table[name].str.contains("\r", regex=False).any() for name in texts)
+    if odd:
+        return table.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    return table.to_csv(index=False, lineterminator="\n")
 
 
 def read_csv_text(path: Path, lineterminator: str | None = "\n") -> pd.DataFrame:

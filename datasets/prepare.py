@@ -16,7 +16,7 @@ from datasets.processes import Progress
 from datasets.scan import Scan, scan
 from datasets.selection import chosen_classes, content_groups, pattern_groups, thinned
 from datasets.sources import SourceRows, find_source
-from datasets.spec import DatasetLocation, DatasetSpec
+from datasets.spec import SPLITS, DatasetLocation, DatasetSpec
 from datasets.splitting import ClassWithoutPart
 
 Int64s = npt.NDArray[np.int64]
@@ -46,6 +46,11 @@ def manifest_of(spec: DatasetSpec, rows: SourceRows, looked: Scan, classes: tupl
         DatasetUsageError, DataContractBroken: as `prepare`.
     """
     pictures, broken = pictures_of(rows, looked)
+    if pictures.empty:
+        raise DataContractBroken(
+            f"none of the {len(broken)} files in {rows.root} is a usable picture, the first because it is "
+            f"{broken['reason'].iloc[0]}; expected files that Pillow can read"
+        )
     notes = [*rows.notes, *looked.notes]
     if rows.passed_over:
         notes.append(f"{rows.passed_over} hidden files and thumbnails of operating systems were passed over")
@@ -158,7 +163,7 @@ def _split(spec: DatasetSpec, chosen: _Chosen, classes: tuple[str, ...]) -> _Par
             break
         except ClassWithoutPart as error:
             name = kept[error.label]
-            dropped[name] = _small_class(name, labels == error.label, chosen.groups[keep])
+            dropped[name] = _small_class(spec, name, labels == error.label, chosen.groups[keep])
             if spec.small_classes == "refuse":
                 raise DataContractBroken(
                     f"{dropped[name]}: add pictures, or leave it out with dataset.small_classes=drop"
@@ -179,11 +184,12 @@ def _too_small(spec: DatasetSpec, labels: "pd.Series[str]", classes: tuple[str, 
     return int(small[0]) if len(small) else None
 
 
-def _small_class(name: str, rows: npt.NDArray[np.bool_], groups: Int64s) -> str:
+def _small_class(spec: DatasetSpec, name: str, rows: npt.NDArray[np.bool_], groups: Int64s) -> str:
     independent = len(np.unique(groups[rows]))
+    needed = max(spec.folds, len(SPLITS)) if spec.split == "kfold" else len(SPLITS)
     return (
-        f"class {name!r} has {rows.sum()} usable pictures in {independent} independent groups, too few for "
-        "dataset.min_per_class and for a place in each of train, val and test"
+        f"class {name!r} has {rows.sum()} usable pictures in {independent} independent groups, expected at least "
+        f"{max(spec.min_per_class, needed)} in {needed}, some for each of train, val and test"
     )
 
 

@@ -18,6 +18,7 @@ from datasets.processes import Progress, completed, is_worth_a_pool, process_poo
 
 _CHUNK = 128
 _COLUMNS = ("path", "size", "mtime_ns", *Facts._fields[1:])
+_RECALL = f"SELECT {', '.join(_COLUMNS)} FROM facts"
 
 
 class Scan(NamedTuple):
@@ -63,7 +64,7 @@ def _scan(
 ) -> Scan:
     with closing(sqlite3.connect(path)) as memory:
         memory.execute(f"CREATE TABLE IF NOT EXISTS facts ({', '.join(_COLUMNS)}, PRIMARY KEY (path))")
-        known = {FileState(*row[:3]): Facts(row[0], *row[3:]) for row in memory.execute("SELECT * FROM facts")}
+        known = {FileState(*row[:3]): Facts(row[0], *row[3:]) for row in memory.execute(_RECALL)}
         facts = {file.path: known[file] for file in files if file in known}
         remembered = len(facts)
         missing = {file.path: file for file in files if file.path not in facts}

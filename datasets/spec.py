@@ -115,6 +115,11 @@ class DatasetSpec(_Frozen):
             raise ValueError(
                 f"fold is {self.fold}, expected 0 to {self.folds - 1} with split=kfold and folds={self.folds}"
             )
+        if self.max_per_class is not None and self.max_per_class < self.min_per_class:
+            raise ValueError(
+                f"max_per_class={self.max_per_class} leaves fewer pictures than min_per_class={self.min_per_class}: "
+                "raise the one or lower the other"
+            )
         for name in ("digits", "shapes"):
             if (getattr(self, name) is not None) != (self.source == name):
                 raise ValueError(f"{name} must be given with source={name} and null with any other source")

@@ -24,7 +24,7 @@ Draw = Callable[..., Image.Image]
 def dataset() -> MakeDataset:
     """The data set of one of the files of conf/dataset/ with some options changed: dataset("folder", root=...)."""
 
-    def make(name: str, **changes: Any) -> Dataset:
+    def make(name: str, /, **changes: Any) -> Dataset:
         options: dict[str, Any] = {}
         for file in ("schema", name):
             options |= yaml.safe_load((CONF / f"{file}.yaml").read_text("utf-8"))
@@ -40,7 +40,7 @@ def dataset() -> MakeDataset:
 def prepared(dataset: MakeDataset, tmp_path: Path) -> Prepare:
     """The manifest of a data set made as by `dataset`, with one process and a cache of the test's own."""
 
-    def make(name: str = "folder", **changes: Any) -> Manifest:
+    def make(name: str = "folder", /, **changes: Any) -> Manifest:
         chosen = dataset(name, **changes)
         return prepare(chosen.spec, chosen.location, tmp_path / "cache", 1, None)
 
