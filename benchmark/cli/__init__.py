@@ -26,6 +26,7 @@ COMMANDS = {
     "prepare": Command("data", "Write a cleaned, square copy of a folder of pictures."),
     "cache": Command("data", "Show or clear what is kept so that no picture is decoded twice."),
     "leaderboard": Command("boards", "Print the leaderboard of a sweep and what it can and cannot tell."),
+    "diff": Command("comparison", "Compare two boards: what is better, worse, new, gone, fixed or broken."),
     "failures": Command("boards", "List the runs without a result, why, and how to run them again."),
     "backbones": Command("models", "List the backbones with their parameters, FLOPs, minimum sizes and weights."),
     "ui": Command("ui", "Open MLflow's user interface on the runs of a results folder."),
@@ -38,6 +39,7 @@ _EXAMPLES = """Examples:
 \b
   bench audit pictures
   bench leaderboard results/digits
+  bench diff results/before results/after
   bench failures results/digits
   bench backbones --classes 10 --image-size 224 --head dense
   bench ui

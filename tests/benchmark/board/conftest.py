@@ -60,6 +60,8 @@ SPEC: dict[str, Any] = {
     "training": {
         "optimizer": "adam",
         "learning_rate": 0.001,
+        "momentum": 0.0,
+        "weight_decay": 0.0,
         "batch_size": 64,
         "epochs": 3,
         "monitor": "val_loss",
