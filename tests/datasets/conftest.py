@@ -1,5 +1,6 @@
 """Pictures drawn for a test, and the options of conf/dataset/ with a few changed."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from PIL import Image
 
 from datasets.manifest import Manifest
 from datasets.prepare import prepare
+from datasets.processes import is_worth_a_pool
 from datasets.spec import Dataset, dataset_from_mapping
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "dataset"
@@ -73,3 +75,21 @@ def class_folders(tmp_path: Path, draw: Draw) -> Callable[..., Path]:
         return root
 
     return make
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """Two classes of 300 pictures each, hard links to ten large ones: enough work for a pool of processes."""
+    root = tmp_path / "many"
+    for label in ("cat", "dog"):
+        (root / label).mkdir(parents=True)
+    random = np.random.default_rng(0)
+    for number in range(600):
+        path = root / ("cat", "dog")[number % 2] / f"{number:03d}.png"
+        if number < 10:
+            noise = random.integers(0, 256, (300, 300, 3), dtype=np.uint8)
+            Image.fromarray(noise).save(path, compress_level=1)
+        else:
+            os.link(root / ("cat", "dog")[number % 2] / f"{number % 10:03d}.png", path)
+    assert is_worth_a_pool(600, sum(path.stat().st_size for path in root.glob("*/*")))
+    return root

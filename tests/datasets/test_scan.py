@@ -6,15 +6,12 @@ import sqlite3
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import psutil
 import pytest
-from PIL import Image
 
 from datasets.facts import look_at
 from datasets.listing import list_folder
-from datasets.processes import is_worth_a_pool
 from datasets.scan import scan
 
 SCAN = """
@@ -112,24 +109,6 @@ def test_progress_counts_to_the_end(root, tmp_path):
     assert calls[-1] == (21, 21)
 
 
-@pytest.fixture
-def many(class_folders, tmp_path) -> Path:
-    """So many large files that a pool of processes is used; most are links to a few pictures."""
-    root = tmp_path / "many"
-    for label in ("cat", "dog"):
-        (root / label).mkdir(parents=True)
-    sizes = 0
-    for number in range(700):
-        source = root / "cat" / f"source{number % 4}.png"
-        if not source.exists():
-            noise = os.urandom(300 * 300 * 3)
-            Image.frombytes("RGB", (300, 300), noise).save(source, compress_level=1)
-        os.link(source, root / "dog" / f"{number}.png")
-        sizes += source.stat().st_size
-    assert is_worth_a_pool(700, sizes)
-    return root
-
-
 def start(many, cache):
     command = [sys.executable, "-c", SCAN, str(many), str(cache)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -144,10 +123,10 @@ def wait_for(condition):
 
 def test_several_processes_find_what_one_finds(many, tmp_path):
     with start(many, tmp_path / "cache") as child:
-        assert child.stdout.read().splitlines()[-1] == "all 704"
+        assert child.stdout.read().splitlines()[-1] == "all 600"
     paths = [file.path for file in list_folder(many, "", False).files]
     remembered = look(many, tmp_path / "cache")
-    assert remembered.remembered == 704
+    assert remembered.remembered == 600
     assert remembered.facts == look_at(str(many), paths)
 
 
@@ -156,9 +135,9 @@ def test_a_killed_worker_costs_nothing(many, tmp_path):
         child.stdout.readline()
         workers = [one for one in psutil.Process(child.pid).children() if "spawn_main" in " ".join(one.cmdline())]
         workers[0].kill()
-        assert child.stdout.read().splitlines()[-1] == "all 704"
+        assert child.stdout.read().splitlines()[-1] == "all 600"
     again = look(many, tmp_path / "cache")
-    assert again.remembered == 704
+    assert again.remembered == 600
     assert not any(fact.reason for fact in again.facts)
 
 
