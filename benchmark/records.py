@@ -24,8 +24,8 @@ class Parameters(Fact):
     trainable: int
     features: int
     """Length of the vector that enters the head."""
-    flops: int
-    """Floating-point operations for one picture, a multiply-add counted as two."""
+    flops: int | None
+    """Floating-point operations for one picture, a multiply-add counted as two; null when a layer has no known cost."""
 
 
 class Cost(Fact):

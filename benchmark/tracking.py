@@ -231,7 +231,8 @@ def results(record: RunRecord) -> dict[str, float]:
     numbers: dict[str, float] = {f"test_{key}": value for key, value in record.test.items()}
     numbers |= {f"best_val_{key}": value for key, value in record.val.items()}
     if record.parameters:
-        numbers |= {f"parameters_{key}": value for key, value in record.parameters.model_dump().items()}
+        sizes = record.parameters.model_dump(exclude_none=True)
+        numbers |= {f"parameters_{key}": value for key, value in sizes.items()}
     if record.cost:
         numbers |= {f"cost_{key}": value for key, value in record.cost.model_dump().items()}
     return numbers

@@ -136,7 +136,7 @@ def _validation(candidate: Candidate, test: float) -> dict[str, float]:
     return {"val_primary": value, "val_minus_test": value - test}
 
 
-def _sizes(candidate: Candidate) -> dict[str, int]:
+def _sizes(candidate: Candidate) -> dict[str, int | None]:
     """Parameters and floating-point operations, of the first run that knows them."""
     for record in candidate.records:
         if record.parameters:

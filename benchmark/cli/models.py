@@ -122,5 +122,8 @@ def _line(name: str, request: dict[str, Any], found: dict[str, Any]) -> tuple[st
     size, weights = str(request["image_size"]), ", ".join(entry.weights)
     if "error" in found:
         return (name, size, found["error"], "", "", "", minimum, weights)
-    counts = tuple(f"{found[key]:,}" for key in ("total", "trainable", "features", "flops"))
+    counts = tuple(
+        f"{found[key]:,}" if found[key] is not None else "unknown"
+        for key in ("total", "trainable", "features", "flops")
+    )
     return (name, size, *counts, minimum, weights)

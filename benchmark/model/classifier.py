@@ -8,7 +8,7 @@ from typing import NamedTuple
 import keras
 
 from backbones.build import build as build_backbone
-from backbones.cost import flops
+from backbones.cost import CostUnknown, flops
 from benchmark.model import heads
 from benchmark.model.seeds import derive
 from benchmark.model.whitening import Whitening
@@ -62,5 +62,13 @@ def parameters(classifier: Classifier) -> Parameters:
         total=int(model.count_params()),
         trainable=sum(int(weight.value.shape.num_elements()) for weight in model.trainable_weights),
         features=int(classifier.backbone.output.shape[-1]),
-        flops=flops(model),
+        flops=_flops(model),
     )
+
+
+def _flops(model: keras.Model) -> int | None:
+    """The floating-point operations for one picture, or None for a layer whose cost is not known."""
+    try:
+        return flops(model)
+    except CostUnknown:
+        return None
