@@ -43,7 +43,7 @@ def compact(board: Leaderboard) -> Compact:
 def to_markdown(board: Leaderboard) -> str:
     """leaderboard.md: the same text for the same results."""
     text = compact(board)
-    parts = ["# Leaderboard", "", *(f"- {_escaped(sentence)}" for sentence in board.sentences), ""]
+    parts = ["# Leaderboard", "", *(f"- {escaped(sentence)}" for sentence in board.sentences), ""]
     if text.lines:
         parts += [*markdown_table(text.titles, text.lines), ""]
     if board.failures:
@@ -59,7 +59,7 @@ def to_markdown(board: Leaderboard) -> str:
 def markdown_table(titles: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
     """The lines of a Markdown table; whatever the cells hold, it stays a table."""
     rows = [titles, ["---"] * len(titles), *lines]
-    return ["| " + " | ".join(_escaped(text) for text in row) + " |" for row in rows]
+    return ["| " + " | ".join(escaped(text) for text in row) + " |" for row in rows]
 
 
 def interval_text(score: float, low: float, high: float) -> str:
@@ -111,7 +111,7 @@ def _reason(kind: str, message: str) -> str:
     return f"{kind}: {message}" if kind and message else kind or message or "unknown"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """The text on one line, with nothing in it that Markdown or HTML would take for its own."""
     safe = text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "\\`").replace("*", "\\*")
     return " ".join(safe.split())
