@@ -42,14 +42,14 @@ def calibration_error(seeds: Sequence[Predictions]) -> CalibrationError:
     drawn from its covariance between groups of images (G / (G - 1) corrected). Conservative: covers at least 95 %.
     """
     scores = np.array([ece(one) for one in seeds])
-    spread = np.hstack([_gaps_by_group(one) for one in seeds])
-    count = len(spread)
+    gaps = np.hstack([_gaps_by_group(one) for one in seeds])
+    count = len(gaps)
     if count < 2:
         return CalibrationError(scores, 1.0)
-    covariance = np.cov(spread, rowvar=False, ddof=1) * count
-    values, vectors = np.linalg.eigh(np.atleast_2d(covariance))
-    normal = np.random.Generator(np.random.PCG64(_SEED)).standard_normal((_DRAWS, len(values)))
-    errors = normal @ (vectors * np.sqrt(np.maximum(values, 0))).T
+    used = gaps[:, np.ptp(gaps, axis=0) > 0]
+    if not used.shape[1]:
+        return CalibrationError(scores, 0.0)
+    errors = _draws(used * np.sqrt(count / (count - 1)))
     return CalibrationError(scores, float(np.quantile(np.abs(errors).sum(axis=1) / len(seeds), 0.95)))
 
 
@@ -76,3 +76,15 @@ def _gaps_by_group(predictions: Predictions) -> npt.NDArray[np.float64]:
     right = (predictions.guess == predictions.truth).astype(np.float64)
     cells = np.bincount(codes * _BINS + bins, weights=right - predictions.confidence, minlength=len(groups) * _BINS)
     return cells.reshape(len(groups), _BINS) / len(predictions.truth)
+
+
+def _draws(gaps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Draws x columns: normal errors of the column sums of G x columns values of independent groups."""
+    generator = np.random.Generator(np.random.PCG64(_SEED))
+    centred = gaps - gaps.mean(axis=0)
+    if len(centred) <= centred.shape[1]:
+        return generator.standard_normal((_DRAWS, len(centred))) @ centred
+    covariance = centred.T @ centred
+    # Columns may depend on one another, which a Cholesky factor does not bear; this much more variance is invisible.
+    covariance[np.diag_indices_from(covariance)] += 1e-10 * covariance.diagonal().max()
+    return generator.standard_normal((_DRAWS, len(covariance))) @ np.linalg.cholesky(covariance).T
