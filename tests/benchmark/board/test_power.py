@@ -1,0 +1,79 @@
+"""Power: which pairs are told of, and that the numbers hold when the data are grown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmark.board.power import POWER_KINDS, Power, power
+
+
+def of(sweep: Any, top: int = 5) -> Power:
+    return power(sweep.records, sweep.predictions, "balanced_accuracy", top)
+
+
+def test_only_pairs_that_cannot_be_told_apart_are_listed(sweep: Any) -> None:
+    best = sweep.add(0.8, head="a")
+    near = sweep.add(0.79, head="b")
+    sweep.add(0.3, head="c")
+    found = of(sweep)
+    assert [{row["better"], row["worse"]} for row in found.table.to_dict("records")] == [{best, near}]
+    assert found.sentences[0] == "1 of the 3 pairs among the 3 best rows cannot be told apart."
+    assert list(found.table.columns) == list(POWER_KINDS)
+
+
+def test_a_smaller_gap_needs_more_images(sweep: Any) -> None:
+    for skill, name in ((0.8, "a"), (0.77, "b"), (0.79, "c")):
+        sweep.add(skill, head=name)
+    table = of(sweep).table
+    assert len(table) >= 2
+    table = table.sort_values("gap")
+    needed = table["images_needed_3_seeds"].dropna().tolist()
+    assert needed == sorted(needed, reverse=True)
+
+
+def test_the_images_told_do_separate_the_pair_when_the_data_grow(sweep_of: Callable[[int, int], Any]) -> None:
+    small = sweep_of(120, 1)
+    small.add(0.8, head="a")
+    small.add(0.775, head="b")
+    row = of(small).table.iloc[0]
+    assert 120 < row["images_needed_3_seeds"] < 3000
+    # The same pictures, each as often as would be needed, each time as a picture of its own.
+    times = int(np.ceil(1.5 * row["images_needed_3_seeds"] / 120))
+    grown = sweep_of(120 * times, 1)
+    grown.add(0.8, head="a")
+    grown.add(0.775, head="b")
+    assert of(grown).table.empty
+
+
+def test_one_seed_tells_only_of_images_for_these_weights(sweep: Any) -> None:
+    sweep.add(0.8, seeds=(0,), head="a")
+    sweep.add(0.79, seeds=(0,), head="b")
+    found = of(sweep)
+    row = found.table.iloc[0]
+    assert row[["seeds_needed", "images_needed_3_seeds"]].isna().all()
+    assert any(sentence.startswith("One seed") for sentence in found.sentences)
+
+
+def test_equal_rows_are_never_separated(sweep: Any) -> None:
+    answers = sweep.drawn.answers(0.8, 0)
+    for name in ("a", "b"):
+        sweep.add(status="pending", seeds=(0,), head=name)
+        record = sweep.records[-1].model_copy(update={"status": "ok"})
+        sweep.records[-1] = record
+        sweep.stored[record.run_id] = answers
+    row = of(sweep).table.iloc[0]
+    assert row["gap"] == 0
+    assert row.drop(["better", "worse", "gap", "seeds", "images"]).isna().all()
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_fewer_than_two_candidates_make_no_pair(sweep: Any, count: int) -> None:
+    for index in range(count):
+        sweep.add(0.8, head=f"h{index}")
+    found = of(sweep)
+    assert found.table.empty
+    assert "no pair" in found.sentences[0]
