@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 
 from benchmark.board.power import POWER_KINDS, Power, power
@@ -35,17 +34,15 @@ def test_a_smaller_gap_needs_more_images(sweep: Any) -> None:
     assert needed == sorted(needed, reverse=True)
 
 
-def test_the_images_told_do_separate_the_pair_when_the_data_grow(sweep_of: Callable[[int, int], Any]) -> None:
+def test_the_seeds_told_do_separate_the_pair_when_they_are_run(sweep_of: Callable[[int, int], Any]) -> None:
     small = sweep_of(120, 1)
     small.add(0.8, head="a")
-    small.add(0.775, head="b")
+    small.add(0.76, head="b")
     row = of(small).table.iloc[0]
-    assert 120 < row["images_needed_3_seeds"] < 3000
-    # The same pictures, each as often as would be needed, each time as a picture of its own.
-    times = int(np.ceil(1.5 * row["images_needed_3_seeds"] / 120))
-    grown = sweep_of(120 * times, 1)
-    grown.add(0.8, head="a")
-    grown.add(0.775, head="b")
+    assert 3 < row["seeds_needed"] < 60
+    grown = sweep_of(120, 1)
+    for skill, name in ((0.8, "a"), (0.76, "b")):
+        grown.add(skill, head=name, seeds=range(int(1.5 * row["seeds_needed"])))
     assert of(grown).table.empty
 
 
