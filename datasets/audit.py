@@ -10,20 +10,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from datasets.crossing import Crossing, crossing
-from datasets.dedupe import conflicting, copy_pairs, groups_of
-from datasets.manifest import Manifest, class_codes
+from datasets.crossing import Crossing
+from datasets.dedupe import conflicting, groups_of
+from datasets.examine import LEFT_OUT, examine
+from datasets.manifest import Manifest
 from datasets.partition import leaks
-from datasets.prepare import _of_classes, _require_two_classes, manifest_of, pictures_of
 from datasets.processes import Progress
-from datasets.scan import scan
-from datasets.selection import chosen_classes
-from datasets.sources import find_source
 from datasets.spec import DatasetLocation, DatasetSpec
 
 Int64s = npt.NDArray[np.int64]
 
-LEFT_OUT = ""
 COPY_COLUMNS = (
     "group", "relation", "kind", "distance", "path", "label", "split", "other_path", "other_label", "other_split",
 )  # fmt: skip
@@ -99,18 +95,9 @@ def audit(
         DatasetUsageError: an option makes no sense, or the folder or table is not there.
         DataContractBroken: the pictures cannot serve for what is asked.
     """
-    rows = find_source(spec.source)(spec, location, cache_dir)
-    classes = chosen_classes(spec, rows.classes)
-    rows = _of_classes(rows, classes)
-    _require_two_classes(classes, rows)
-    looked = scan(rows.root, [entry.file for entry in rows.entries], cache_dir, workers, progress)
-    manifest = manifest_of(spec, rows, looked, classes)
-    pictures, _ = pictures_of(rows, looked)
-    split = dict(zip(manifest.table["path"], manifest.table["split"], strict=True))
-    pictures["split"] = pictures["path"].map(split).fillna(LEFT_OUT).astype(str)
-    pairs = _named_pairs(pictures, copy_pairs(pictures, spec.near_distance))
-    files = Looked(len(rows.entries), looked.remembered)
-    return Audit(spec, manifest, pictures, pairs, _crossing(spec, manifest, pictures, pairs), files)
+    found = examine(spec, location, cache_dir, workers, progress)
+    pairs = _named_pairs(found.pictures, found.pairs)
+    return Audit(spec, found.manifest, found.pictures, pairs, found.crossing, Looked(found.files, found.remembered))
 
 
 def _named_pairs(pictures: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
@@ -118,10 +105,3 @@ def _named_pairs(pictures: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     content = pictures["sha256"].to_numpy()
     first, second = (pairs[name].to_numpy(np.int64) for name in ("first", "second"))
     return pairs.assign(kind=pairs["kind"].mask(content[first] == content[second], "bytes"))
-
-
-def _crossing(spec: DatasetSpec, manifest: Manifest, pictures: pd.DataFrame, pairs: pd.DataFrame) -> Crossing | None:
-    """What would cross the split if the copies among the manifest's pictures were ignored."""
-    used = (pictures["split"] != LEFT_OUT).to_numpy()
-    labels = class_codes(pictures["label"][used], manifest.classes)
-    return crossing(spec, pictures[used], labels, groups_of(len(pictures), pairs)[used])

@@ -6,7 +6,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-from datasets.audit import LEFT_OUT, Audit
+from datasets.audit import Audit
+from datasets.examine import LEFT_OUT
 from datasets.spec import STANDARD_NAMES
 
 SIZES = (32, 48, 64, 96, 128, 160, 192, 224, 256, 299, 384, 448, 512)

@@ -5,8 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from datasets.audit import LEFT_OUT, Audit
+from datasets.audit import Audit
 from datasets.audit_advice import advice
+from datasets.examine import LEFT_OUT
 from datasets.spec import SPLITS
 
 SCHEMA_VERSION = 1

@@ -78,9 +78,9 @@ def conflicting(groups: Int64s, labels: pd.Series) -> npt.NDArray[np.bool_]:
     return (labels.groupby(groups).transform("nunique") > 1).to_numpy()
 
 
-def resolve(pictures: pd.DataFrame, near_distance: int | None, copies: str, conflicts: str) -> Resolved:
+def resolve(pictures: pd.DataFrame, pairs: pd.DataFrame, copies: str, conflicts: str) -> Resolved:
     """The pictures that remain: conflicts excluded or kept; copies grouped, dropped but for the largest, or ignored."""
-    groups = groups_of(len(pictures), copy_pairs(pictures, near_distance))
+    groups = groups_of(len(pictures), pairs)
     reasons = pd.Series("", index=pictures.index)
     disputed = conflicting(groups, pictures["label"])
     if disputed.any() and conflicts == "exclude":

@@ -9,7 +9,7 @@ from filelock import FileLock, Timeout
 
 
 class Removed(NamedTuple):
-    """How many maps of pictures or features were removed, and the bytes they took on the disk."""
+    """How many entries were removed, and the bytes they took on the disk."""
 
     entries: int
     bytes: int

@@ -4,7 +4,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -53,10 +53,13 @@ class Manifest:
     @cached_property
     def fingerprint(self) -> str:
         """sha256, in hex, over the class order and every picture's pixels, label, split and group; not over names."""
-        columns = ["pixels_sha256", "label", "split", "group"]
-        rows = sorted(self.table[columns].itertuples(index=False, name=None))
-        content = json.dumps([list(self.classes), rows], ensure_ascii=True, separators=(",", ":"))
-        return hashlib.sha256(content.encode()).hexdigest()
+        columns = (self.table[name].tolist() for name in ("pixels_sha256", "split", "group"))
+        rows = sorted(map("{} {} {} {}".format, *columns, self.labels.tolist()))
+        return hashlib.sha256("\n".join([json.dumps(self.classes), *rows]).encode()).hexdigest()
+
+    def with_notes(self, notes: Sequence[str]) -> Self:
+        """The same manifest with these notes added."""
+        return replace(self, notes=(*self.notes, *notes)) if notes else self
 
     def to_csv(self, path: Path) -> None:
         """Write the table, a .json beside it with all the rest, and quarantine.csv; the same bytes for the same data.

@@ -9,6 +9,7 @@ from datasets.errors import DatasetUsageError, did_you_mean
 
 KINDS = {
     "facts": "what one look at each file told",
+    "manifests": "data sets as they were examined",
     "sources": "pictures that this program drew itself",
     "pixels": "decoded and resized pictures",
     "features": "outputs of frozen backbones",
