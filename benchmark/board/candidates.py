@@ -15,9 +15,13 @@ Family = Literal["fine-tuned", "frozen", "scratch", "baseline"]
 class NotComparable(ValueError):
     """Results that answer different questions and must not stand on one board."""
 
+    exit_code = 5
+
 
 class AmbiguousCandidate(ValueError):
     """One name for two things: two specs under one candidate, or two records of one run."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,6 +21,8 @@ __all__ = ["CannotRank", "Leaderboard", "build", "costs_csv", "require_rankable"
 class CannotRank(ValueError):
     """A metric that the board has no method to compare candidates by."""
 
+    exit_code = 1
+
 
 def build(records: Sequence[RunRecord], predictions: Load, primary: str) -> Leaderboard:
     """The leaderboard of these records, pending and failed ones included.
