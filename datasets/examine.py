@@ -1,5 +1,8 @@
 """A data set examined from its files to its manifest; remembered, so that an unchanged one is examined once."""
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,12 +48,13 @@ def examine(
         DatasetUsageError: an option makes no sense, or the folder or table is not there.
         DataContractBroken: the pictures cannot serve for what is asked.
     """
-    rows = find_source(spec.source)(spec, location, cache_dir)
-    classes = chosen_classes(spec, rows.classes)
-    rows = _of_classes(rows, classes)
-    _require_two_classes(classes, rows)
-    key = memo.key(spec, rows)
-    known = memo.recall(cache_dir, key)
+    with _no_collection():
+        rows = find_source(spec.source)(spec, location, cache_dir)
+        classes = chosen_classes(spec, rows.classes)
+        rows = _of_classes(rows, classes)
+        _require_two_classes(classes, rows)
+        key = memo.key(spec, rows)
+        known = memo.recall(cache_dir, key)
     if known is not None:
         return _remembered(known, rows)
     looked = scan(rows.root, [entry.file for entry in rows.entries], cache_dir, workers, progress)
@@ -84,6 +88,18 @@ def pictures_of(rows: SourceRows, looked: Scan) -> tuple[pd.DataFrame, pd.DataFr
     listed = pd.DataFrame(rows.rejected, columns=list(REJECTED_COLUMNS))
     broken = facts[~usable].rename(columns={"label": "class"})[list(REJECTED_COLUMNS)]
     return pictures, pd.concat([listed, broken], ignore_index=True).astype(str)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """A block in which Python does not look for garbage: it would walk through every new record again and again."""
+    active = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if active:
+            gc.enable()
 
 
 def _remembered(known: memo.Known, rows: SourceRows) -> Examined:
