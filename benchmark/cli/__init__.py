@@ -28,6 +28,8 @@ COMMANDS = {
     "leaderboard": Command("boards", "Print the leaderboard of a sweep and what it can and cannot tell."),
     "diff": Command("comparison", "Compare two boards: what is better, worse, new, gone, fixed or broken."),
     "failures": Command("boards", "List the runs without a result, why, and how to run them again."),
+    "effects": Command("questions", "Say what each choice changes, all else being equal."),
+    "power": Command("questions", "Say how many seeds or images would tell the top rows apart."),
     "backbones": Command("models", "List the backbones with their parameters, FLOPs, minimum sizes and weights."),
     "ui": Command("ui", "Open MLflow's user interface on the runs of a results folder."),
     "metrics": Command("boards", "List the metrics and which way they point."),
@@ -41,6 +43,8 @@ _EXAMPLES = """Examples:
   bench leaderboard results/digits
   bench diff results/before results/after
   bench failures results/digits
+  bench effects results/digits
+  bench power results/digits
   bench backbones --classes 10 --image-size 224 --head dense
   bench ui
 
