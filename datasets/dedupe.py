@@ -14,6 +14,9 @@ from datasets.near import near_pairs
 Int64s = npt.NDArray[np.int64]
 Link = tuple[Int64s, Int64s]
 
+PLAIN = 3.0
+"""Contrast below which a picture is plain: its perceptual hash is that of noise."""
+
 
 class Resolved(NamedTuple):
     """Pictures after copies and conflicts were dealt with."""
@@ -30,24 +33,26 @@ def copy_pairs(pictures: pd.DataFrame, near_distance: int | None) -> pd.DataFram
     """Pairs of row positions that link all copies: columns first, second, distance (bits), kind.
 
     Kind is pixels (equal, distance 0), near or mirrored. With `near_distance` None only equal pixels count. A mirrored
-    pair whose labels differ is no pair: b and d, left and right may well be classes.
+    pair whose labels differ is no pair: b and d, left and right may well be classes. The hash of a plain picture (see
+    PLAIN) tells nothing, so only equal pixels make it a copy.
     """
     first, second = same_value(pictures["pixels_sha256"].to_numpy())
     pairs = pd.DataFrame({"first": first, "second": second, "distance": 0, "kind": "pixels"})
     if near_distance is None or pictures.empty:
         return pairs
-    upright, mirrored = (from_hex(pictures[name].tolist()) for name in ("phash", "mirrored_phash"))
+    telling = np.flatnonzero(pictures["contrast"].to_numpy() >= PLAIN)
+    upright, mirrored = (from_hex(pictures[name].iloc[telling].tolist()) for name in ("phash", "mirrored_phash"))
     found = near_pairs(upright, mirrored, near_distance)
     near = pd.DataFrame(
         {
-            "first": found.first,
-            "second": found.second,
+            "first": telling[found.first],
+            "second": telling[found.second],
             "distance": found.distance,
             "kind": np.where(found.mirrored, "mirrored", "near"),
         }
     )
     labels = pictures["label"].to_numpy()
-    near = near[~(found.mirrored & (labels[found.first] != labels[found.second]))]
+    near = near[~(found.mirrored & (labels[near["first"]] != labels[near["second"]]))]
     return pd.concat([pairs, near], ignore_index=True).drop_duplicates(["first", "second"], ignore_index=True)
 
 
@@ -107,10 +112,15 @@ def _notes(groups: Int64s, disputed: npt.NDArray[np.bool_], copies: str, conflic
     notes = []
     if alike.any():
         what = {"group": "each group stays in one split", "drop": "the largest of each group is used"}
-        number = len(np.unique(groups[alike]))
-        notes.append(f"{alike.sum()} pictures are copies of others ({number} groups): {what.get(copies, 'ignored')}")
+        number = _groups(groups[alike])
+        notes.append(f"{alike.sum()} pictures are copies of others ({number}): {what.get(copies, 'ignored')}")
     if disputed.any():
-        number = len(np.unique(groups[disputed]))
+        number = _groups(groups[disputed])
         done = "left out" if conflicts == "exclude" else "kept (dataset.conflicts=keep)"
-        notes.append(f"{disputed.sum()} pictures have a copy with another label ({number} groups): {done}")
+        notes.append(f"{disputed.sum()} pictures have a copy with another label ({number}): {done}")
     return tuple(notes)
+
+
+def _groups(numbers: Int64s) -> str:
+    count = len(np.unique(numbers))
+    return "1 group" if count == 1 else f"{count} groups"

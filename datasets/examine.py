@@ -12,7 +12,7 @@ from datasets import memo
 from datasets.contract import Readable, decide
 from datasets.crossing import Crossing
 from datasets.dedupe import copy_pairs
-from datasets.errors import DataContractBroken
+from datasets.errors import DataContractBroken, DatasetUsageError
 from datasets.manifest import REJECTED_COLUMNS, Manifest
 from datasets.processes import Progress
 from datasets.scan import Scan, scan
@@ -53,6 +53,7 @@ def examine(
         classes = chosen_classes(spec, rows.classes)
         rows = _of_classes(rows, classes)
         _require_two_classes(classes, rows)
+        _require_split(spec, rows)
         key = memo.key(spec, rows)
         known = memo.recall(cache_dir, key)
     if known is not None:
@@ -128,3 +129,11 @@ def _require_two_classes(classes: tuple[str, ...], rows: SourceRows) -> None:
         )
     if len(classes) < 2:
         raise DataContractBroken(f"found one class only ({classes[0]!r}) in {rows.root}: expected at least two")
+
+
+def _require_split(spec: DatasetSpec, rows: SourceRows) -> None:
+    if spec.split == "given" and all(entry.split is None for entry in rows.entries):
+        raise DatasetUsageError(
+            f"dataset.split=given, but source {spec.source!r} gives no split: use split=holdout or kfold, or name a "
+            "split_column"
+        )

@@ -10,7 +10,7 @@ import numpy as np
 from datasets.decoding import MAX_BYTES, Undecodable, decode, quiet_decoding
 from datasets.hashing import GREY_SIDE, grey_thumbnail, perceptual_hashes, pixels_sha256, to_hex
 
-FACTS_VERSION = 1
+FACTS_VERSION = 2
 
 
 class Facts(NamedTuple):
@@ -25,6 +25,8 @@ class Facts(NamedTuple):
     height: int
     brightness: float
     """Mean grey value, 0..255."""
+    contrast: float
+    """Standard deviation of the grey values of a thumbnail, 0..127.5."""
     sha256: str
     pixels_sha256: str
     phash: str
@@ -46,11 +48,12 @@ def look_at(root: str, paths: Sequence[str]) -> list[Facts]:
             except MemoryError:
                 facts.append(unusable(path, "absurd size: too large for the memory of this machine"))
     brightness = thumbnails.mean(axis=(1, 2)).round(2).tolist()
+    contrast = thumbnails.std(axis=(1, 2)).round(2).tolist()
     hashes = perceptual_hashes(thumbnails)
     upright, mirrored = to_hex(hashes.upright), to_hex(hashes.mirrored)
     return [
-        fact if fact.reason else fact._replace(brightness=light, phash=one, mirrored_phash=other)
-        for fact, light, one, other in zip(facts, brightness, upright, mirrored, strict=True)
+        fact if fact.reason else fact._replace(brightness=light, contrast=spread, phash=one, mirrored_phash=other)
+        for fact, light, spread, one, other in zip(facts, brightness, contrast, upright, mirrored, strict=True)
     ]
 
 
@@ -80,6 +83,7 @@ def _look_at_one(root: str, path: str, thumbnail: np.ndarray) -> Facts:
         width=picture.image.width,
         height=picture.image.height,
         brightness=0.0,
+        contrast=0.0,
         sha256=hashlib.sha256(data).hexdigest(),
         pixels_sha256=pixels_sha256(picture.image),
         phash="",
@@ -89,4 +93,4 @@ def _look_at_one(root: str, path: str, thumbnail: np.ndarray) -> Facts:
 
 def unusable(path: str, reason: str) -> Facts:
     """The facts of a file that gives no picture."""
-    return Facts(path, reason, "", "", 0, 0, 0, 0.0, "", "", "", "")
+    return Facts(path, reason, "", "", 0, 0, 0, 0.0, 0.0, "", "", "", "")

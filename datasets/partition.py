@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from datasets.errors import DataContractBroken, DatasetUsageError
+from datasets.errors import DataContractBroken
 from datasets.spec import SPLITS, DatasetSpec
 from datasets.splitting import ClassWithoutPart, allocate
 
@@ -27,7 +27,7 @@ def partition(given: Texts, labels: Int64s, groups: Int64s, spec: DatasetSpec) -
 
     Raises:
         ClassWithoutPart: a class cannot appear in train, val and test.
-        DatasetUsageError: the ready-made split is asked for where there is none.
+        DataContractBroken: the ready-made split has no train part.
     """
     if spec.split == "given":
         result = _completed(given, labels, groups, spec)
@@ -61,11 +61,6 @@ def _fold(labels: Int64s, groups: Int64s, spec: DatasetSpec) -> Texts:
 
 
 def _completed(given: Texts, labels: Int64s, groups: Int64s, spec: DatasetSpec) -> Partition:
-    if pd.isna(given).all():
-        raise DatasetUsageError(
-            f"dataset.split=given, but source {spec.source!r} gives no split: use split=holdout or kfold, or name a "
-            "split_column"
-        )
     split = given.copy()
     notes = []
     if spec.fix_leaks:

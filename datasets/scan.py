@@ -1,6 +1,8 @@
 """The facts of many files: looked at once by several processes, then remembered until a file changes."""
 
+import errno
 import hashlib
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -40,8 +42,9 @@ def scan(root: Path, files: Sequence[FileState], cache_dir: Path, workers: int, 
         try:
             return _scan(path, root, files, partial(_look, workers=workers), progress)
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError) and "disk" in str(error):
-                raise OSError(28, "No space left on device", str(path)) from error
+            if isinstance(error, sqlite3.OperationalError) and "no such column" not in str(error):
+                number = errno.ENOSPC if "full" in str(error) else errno.EIO
+                raise OSError(number, f"{os.strerror(number)} ({error})", str(path)) from error
             for leftover in path.parent.glob(f"{path.name}*"):
                 leftover.unlink()
             found = _scan(path, root, files, partial(_look, workers=workers), progress)

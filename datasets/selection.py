@@ -28,15 +28,8 @@ def chosen_classes(spec: DatasetSpec, found: Collection[str]) -> tuple[str, ...]
 
 
 def pattern_groups(paths: Sequence[str], pattern: str) -> list[str | None]:
-    """What the pattern finds in each path: its group named `group`, else its first group, else the whole match.
-
-    Raises:
-        DatasetUsageError: the pattern is no regular expression.
-    """
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise DatasetUsageError(f"dataset.group_pattern={pattern!r} is no regular expression: {error}") from error
+    """What the pattern finds in each path: its group named `group`, else its first group, else the whole match."""
+    compiled = re.compile(pattern)
     which: str | int = "group" if "group" in compiled.groupindex else min(compiled.groups, 1)
     return [match.group(which) if (match := compiled.search(path)) else None for path in paths]
 

@@ -1,5 +1,6 @@
 """What identifies the data of a run, and where the data lie on this machine."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
@@ -108,6 +109,31 @@ class DatasetSpec(_Frozen):
         if classes is not None and len(set(classes)) != len(classes):
             raise ValueError(f"classes {list(classes)} names a class twice: name each once, in the wanted order")
         return classes
+
+    @field_validator("group_pattern")
+    @classmethod
+    def _regular(cls, pattern: str | None) -> str | None:
+        try:
+            re.compile(pattern or "")
+        except re.error as error:
+            raise ValueError(f"group_pattern is no regular expression ({error})") from error
+        return pattern
+
+    @model_validator(mode="after")
+    def _effective(self) -> Self:
+        """No option that another one makes ineffective: whoever sets it expects something of it."""
+        for name, other, value in (
+            ("parts", "source", "given_split"),
+            ("split_column", "source", "table"),
+            ("group_column", "source", "table"),
+            ("split_column", "split", "given"),
+            ("fix_leaks", "split", "given"),
+            ("fold", "split", "kfold"),
+        ):
+            chosen, found = getattr(self, name), getattr(self, other)
+            if chosen is not None and chosen is not False and found != value:
+                raise ValueError(f"{name} has no effect with {other}={found}: set {other}={value} or leave {name} out")
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -153,7 +153,7 @@ class TestTable:
             ({"table": "nowhere.csv"}, "dataset.table=nowhere.csv does not exist"),
             ({"path_column": "pth"}, "has no column 'pth'; did you mean 'path'? Set dataset.path_column"),
             ({"label_column": "class"}, "has no column 'class'; there are: 'label', 'path' Set dataset.label_column"),
-            ({"split_column": "part"}, "has no column 'part'"),
+            ({"split_column": "part", "split": "given"}, "has no column 'part'"),
             ({"root": "nowhere"}, "dataset.root=nowhere does not exist"),
         ],
     )

@@ -46,13 +46,18 @@ def test_every_number_and_word_to_choose_is_explained_on_its_line(path):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_spec_survives_as_json_and_can_be_hashed_and_compared(name):
-    spec = dataset_from_mapping(composed(name, "classes=[b,a]", "parts={one: train, two: test}")).spec
+    spec = dataset_from_mapping(composed(name, "classes=[b,a]")).spec
     back = DatasetSpec.model_validate_json(spec.model_dump_json())
     assert back == spec
     assert hash(back) == hash(spec)
     assert back.model_dump_json() == spec.model_dump_json()
-    assert spec.model_dump(mode="json")["parts"] == {"one": "train", "two": "test"}
     assert back.classes == ("b", "a")
+
+
+def test_the_parts_are_written_as_a_mapping():
+    spec = dataset_from_mapping(composed("given_split", "parts={one: train, two: test}")).spec
+    assert spec.model_dump(mode="json")["parts"] == {"one": "train", "two": "test"}
+    assert DatasetSpec.model_validate_json(spec.model_dump_json()) == spec
 
 
 def test_the_order_of_the_parts_does_not_matter():
@@ -86,6 +91,12 @@ def test_the_spec_has_no_defaults():
         (["image_size=three"], "dataset.image_size"),
         (["+digits={size: 32, imbalance: 3, seed: 0}"], "digits must be given with source=digits"),
         (["+sizee=3"], "unknown dataset option 'sizee'"),
+        (["group_pattern='(['"], "dataset.group_pattern: group_pattern is no regular expression"),
+        (["parts={a: train}"], "parts has no effect with source=folder: set source=given_split or leave parts out"),
+        (["split_column=part"], "split_column has no effect with source=folder"),
+        (["source=table", "split_column=part"], "split_column has no effect with split=holdout: set split=given"),
+        (["fix_leaks=true"], "fix_leaks has no effect with split=holdout"),
+        (["fold=0"], "fold has no effect with split=holdout: set split=kfold"),
         (["~copies"], "dataset.copies is missing"),
     ],
 )
