@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from benchmark.predictions import Predictions
 
-SMALLEST_PROBABILITY = 1e-7
-"""Probabilities are clipped here before a logarithm: float32's resolution next to 1."""
+SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
+"""Probabilities are clipped here before a logarithm, as in the board's statistics and in scikit-learn."""
 
 
 class UnknownMetric(ValueError):

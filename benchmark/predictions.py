@@ -13,6 +13,8 @@ ROW_SUM_TOLERANCE = 1e-3
 class InvalidPredictions(ValueError):
     """Predictions that no metric may be computed from."""
 
+    exit_code = 2
+
 
 @dataclass(frozen=True, eq=False)
 class Predictions:

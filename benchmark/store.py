@@ -29,8 +29,14 @@ from benchmark.spec import RunSpec
 SPLIT_FILES = {"test": "predictions.parquet", "val": "validation.parquet"}
 
 
+class NoSuchSweep(ValueError):
+    """A folder that is not there."""
+
+
 class BrokenRecord(ValueError):
     """A file of the results folder that does not hold what was written there."""
+
+    exit_code = 2
 
 
 def run_directory(directory: Path, run_id: str) -> Path:
@@ -111,10 +117,11 @@ def load_records(directory: Path) -> list[RunRecord]:
     """All records of the sweep in this folder, ordered by run id.
 
     Raises:
-        BrokenRecord: there is no such folder, or a record cannot be read.
+        NoSuchSweep: the folder is not there.
+        BrokenRecord: a record cannot be read.
     """
     if not directory.is_dir():
-        raise BrokenRecord(f"found no folder {directory}; expected a sweep's folder, results/<sweep.name>")
+        raise NoSuchSweep(f"found no folder {directory}; expected a sweep's folder, results/<sweep.name>")
     return [load_record(path.parent) for path in sorted(directory.glob("runs/*/record.json"))]
 
 

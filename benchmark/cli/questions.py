@@ -87,9 +87,8 @@ def power(directory: Sweep, top: Top = 5, format: FormatOption = Format.TABLE) -
         echo(written(found.table, POWER_KINDS))
         _aside(found.sentences)
     else:
-        cells = [
-            [cell(value, POWER_KINDS[name]) for name, value in row.items()] for row in found.table.to_dict("records")
-        ]
+        rows = found.table.to_dict("records")
+        cells = [[cell(row[name], kind) for name, kind in POWER_KINDS.items()] for row in rows]
         titles = [name.replace("_", " ") for name in POWER_KINDS]
         if format is Format.MARKDOWN:
             echo("\n".join([*(f"- {sentence}" for sentence in found.sentences), "", *markdown_table(titles, cells)]))

@@ -23,6 +23,8 @@ _SUM_TOLERANCE = 1e-3
 class InvalidOutcomes(ValueError):
     """Truth, groups or probabilities that cannot be compared; the message names the value and the way out."""
 
+    exit_code = 2
+
 
 @dataclass(frozen=True, eq=False)
 class Answers:

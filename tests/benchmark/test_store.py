@@ -80,5 +80,5 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(store.BrokenRecord, match="no folder"):
+    with pytest.raises(store.NoSuchSweep, match="no folder"):
         store.load_records(tmp_path / "nowhere")
