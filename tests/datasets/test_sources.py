@@ -151,14 +151,14 @@ class TestTable:
         [
             ({"table": None}, "dataset.table is not set"),
             ({"table": "nowhere.csv"}, "dataset.table=nowhere.csv does not exist"),
-            ({"path_column": "pth"}, "has no column 'pth'; did you mean 'path'? Set dataset.path_column"),
-            ({"label_column": "class"}, "has no column 'class'; there are: 'label', 'path' Set dataset.label_column"),
+            ({"path_column": "pth"}, r"has no column 'pth'; .*did you mean 'path'\?"),
+            ({"label_column": "class"}, r"has no column 'class'; .*dataset.label_column"),
             ({"split_column": "part", "split": "given"}, "has no column 'part'"),
             ({"root": "nowhere"}, "dataset.root=nowhere does not exist"),
         ],
     )
     def test_a_mistake_gets_its_sentence(self, changes, sentence, prepared, root, table):
-        with pytest.raises(DatasetUsageError, match=re.escape(sentence)):
+        with pytest.raises(DatasetUsageError, match=sentence):
             prepared("table", **({"table": table(), "root": root} | changes))
 
     @pytest.mark.parametrize("content", [b"", b"\xff\xfe\0\x01path", b'path,label\n"a,b\n'])
