@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import yaml
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ValidationError
@@ -101,6 +101,15 @@ def in_plain_words(error: Exception, conf: Path) -> Exception:
     key = re.search(r"Could not override '([^']+)'", text) or re.search(r"full_key: (\S+)", text)
     if key:
         return ConfigurationError(f"unknown option {key[1]!r}{_nearest(key[1], _known_keys(conf))}")
+    if "Ambiguous value" in text:
+        return ConfigurationError(
+            "found several values for one option; expected one, or -m: python -m benchmark -m ..."
+        )
+    if isinstance(error, OverrideParseException):
+        return ConfigurationError(
+            f"found {error.override!r}, which cannot be read; expected key=value, in quotation marks for the "
+            "shell where it holds spaces, brackets or braces"
+        )
     first = text.strip().splitlines()[0].rstrip(".") if text.strip() else type(error).__name__
     return ConfigurationError(f"{first}; expected [group=choice] [key=value], a sweep with -m; --help lists them")
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from typing import NamedTuple
 
-from benchmark.metrics import find as find_metric
+from benchmark import metrics
 
 
 class UnknownMonitor(ValueError):
@@ -24,8 +25,7 @@ def find(name: str) -> Monitor:
     """The monitor of this name.
 
     Raises:
-        UnknownMonitor: the name does not begin with `val_`.
-        UnknownMetric: no metric has the name that follows `val_`.
+        UnknownMonitor: the name is neither `val_loss` nor `val_` and a metric's.
     """
     if name == "val_loss":
         return Monitor(name, lambda left, right: left < right)
@@ -34,4 +34,9 @@ def find(name: str) -> Monitor:
             f"unknown training.monitor {name!r}; expected val_loss or val_ and a metric's name: only validation may "
             "choose the epoch"
         )
-    return Monitor(name, find_metric(name.removeprefix("val_")).better)
+    known = {f"val_{metric}": metric for metric in metrics.names()}
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+        hint = f"; did you mean {near[0]!r}?" if near else ";"
+        raise UnknownMonitor(f"unknown training.monitor {name!r}{hint} there are val_loss, {', '.join(known)}")
+    return Monitor(name, metrics.find(known[name]).better)

@@ -110,6 +110,7 @@ def _prepare_all(jobs: list[Job], terminal: Terminal) -> list[Planned]:
     """Every job with its manifest and pixel cache; pictures are scanned, split and decoded once for all of them."""
     manifests: dict[str, Prepared] = {}
     decoded: set[tuple[str, int, str]] = set()
+    alike: set[str] = set()
     planned = []
     for job in jobs:
         dataset, cache, machine = job.spec.dataset, job.paths.cache, job.machine
@@ -120,6 +121,8 @@ def _prepare_all(jobs: list[Job], terminal: Terminal) -> list[Planned]:
             terminal.say_data(manifest)
             manifests[key] = _prepared(job, manifest)
         data = manifests[key]
+        if job.spec.weighting.rule != "none" and job.spec.weighting.focal_gamma == 0:
+            alike |= {job.spec.weighting.name} if data.manifest.counts["train"].nunique() == 1 else set()
         planned.append(Planned(job, _pending(job, data), data))
         recipe = (key, dataset.image_size, dataset.resize)
         if recipe not in decoded:
@@ -128,6 +131,9 @@ def _prepare_all(jobs: list[Job], terminal: Terminal) -> list[Planned]:
                 found = pixels(data.manifest, dataset.image_size, dataset.resize, cache, machine.workers, progress)
             for note in found.notes:
                 terminal.say(f"note: {note}")
+    if alike:
+        names = ", ".join(sorted(alike))
+        terminal.say(f"note: all classes have equally many training pictures: weighting {names} changes nothing here")
     return planned
 
 

@@ -26,6 +26,7 @@ class Terminal:
         self._console = Console(highlight=False, soft_wrap=True)
         self._todo = 0
         self._done = 0
+        self._said: set[str] = set()
 
     def say(self, text: str) -> None:
         """One line."""
@@ -49,6 +50,7 @@ class Terminal:
                 f"{len(manifest.rejected)} files are left out; the reasons are in {self._directory}/quarantine.csv"
             )
         for note in manifest.notes:
+            self._said.add(note)
             self.say(f"note: {note}")
 
     def say_plan(self, asked: int, todo: int, again: int) -> None:
@@ -70,6 +72,10 @@ class Terminal:
         else:
             score = record.failure.message if record.failure else ""
         self.say(f"{self._done}/{self._todo} {record.run_id}: {record.status}, {score}")
+        for note in record.notes:
+            if note not in self._said:
+                self._said.add(note)
+                self.say(f"note: {note}")
 
     def say_end(self, uri: str | None, unfinished: list[RunRecord]) -> None:
         """Where everything is, and what to do next."""

@@ -18,7 +18,7 @@ from datasets.processes import Progress
 from datasets.scan import Scan, scan
 from datasets.selection import chosen_classes
 from datasets.sources import SourceRows, find_source
-from datasets.spec import DatasetLocation, DatasetSpec
+from datasets.spec import STANDARD_NAMES, DatasetLocation, DatasetSpec
 
 LEFT_OUT = ""
 
@@ -109,9 +109,23 @@ def _remembered(known: memo.Known, rows: SourceRows) -> Examined:
 
 
 def _notes(rows: SourceRows) -> tuple[str, ...]:
-    if not rows.passed_over:
-        return rows.notes
-    return (*rows.notes, f"{rows.passed_over} hidden files and thumbnails of operating systems were passed over")
+    notes = list(rows.notes)
+    if rows.passed_over:
+        notes.append(f"{rows.passed_over} hidden files and thumbnails of operating systems were passed over")
+    names = {name.lower() for name in rows.classes}
+    if "train" in names and names <= set(STANDARD_NAMES):
+        notes.append(
+            f"the classes are named {', '.join(sorted(rows.classes))}: this looks like a ready-made split, which "
+            "dataset=given_split reads"
+        )
+    places = [(entry.file.path.split("/"), entry.label) for entry in rows.entries]
+    deep = sum(len(steps) > 2 and steps[0] == label for steps, label in places)
+    if deep > len(rows.entries) / 2:
+        notes.append(
+            f"{deep} of {len(rows.entries)} pictures lie in folders inside the class folders: if those are the "
+            "classes, give one of the outer folders as dataset.root"
+        )
+    return tuple(notes)
 
 
 def _of_classes(rows: SourceRows, classes: tuple[str, ...]) -> SourceRows:
@@ -124,8 +138,11 @@ def _of_classes(rows: SourceRows, classes: tuple[str, ...]) -> SourceRows:
 
 def _require_two_classes(classes: tuple[str, ...], rows: SourceRows) -> None:
     if not rows.entries:
+        first = rows.rejected[0].reason if rows.rejected else ""
+        lost = f"; {len(rows.rejected)} were refused, the first for this reason: {first}" if first else ""
         raise DataContractBroken(
-            f"found no picture file in {rows.root}: expected one folder per class, with pictures in it"
+            f"found no picture file for any class in {rows.root}{lost}; expected one folder for each class with "
+            "pictures in it (for a folder of one class's pictures give its parent), or a table whose paths start there"
         )
     if len(classes) < 2:
         raise DataContractBroken(f"found one class only ({classes[0]!r}) in {rows.root}: expected at least two")

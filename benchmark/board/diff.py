@@ -144,6 +144,8 @@ def _changes(left: Side, right: Side) -> dict[str, tuple[str, str]]:
     """What else is different: data and metric, and with records at hand configuration, code, versions, machine."""
     facts = [_facts(side) for side in (left, right)]
     keys = sorted(facts[0].keys() | facts[1].keys())
+    if not (left.candidates and right.candidates):  # a file alone says nothing of its configuration
+        keys = [key for key in keys if key in ("primary", "fingerprint")]
     pairs = {key: (facts[0].get(key, "-"), facts[1].get(key, "-")) for key in keys}
     return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
 

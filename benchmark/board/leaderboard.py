@@ -60,6 +60,7 @@ def build(records: Sequence[RunRecord], predictions: Load, primary: str) -> Lead
             rest = evidence.of(range(len(ranked), len(shown)))
             found = rows.measured(others, rest)
             results = {candidate.name: row for candidate, row in zip(others, found, strict=True)}
+        lines += sentences.against_baselines(table, list(results.values()), [one.name for one in others], metric)
     below = sorted((one for one in candidates if one.status != "ok"), key=lambda one: (not one.is_baseline, one.name))
     table += [rows.identity(candidate) | results.get(candidate.name, {}) for candidate in below]
     if not ranked:

@@ -86,13 +86,19 @@ def _line(row: dict[Any, Any], primary: str, varying: Sequence[str]) -> list[str
     return [
         range_text(row["rank_low"], row["rank_high"]) if ranked else "",
         tied,
-        *("" if pd.isna(row[one]) else str(row[one]) for one in varying),
+        *("" if pd.isna(row[one]) else _shortened(str(row[one])) for one in varying),
         interval_text(row[name], row[f"{name}_low"], row[f"{name}_high"]),
         gap,
         "" if pd.isna(spread) else score_text(spread),
         worst,
         "" if pd.isna(row["total_parameters"]) else f"{row['total_parameters']:,}",
     ]
+
+
+def _shortened(text: str) -> str:
+    """A weights file without most of its hash: `xception.weights.h5 (c51e)`; any other text as it is."""
+    name, mark, digest = text.partition("@sha256:")
+    return f"{name} ({digest[:4]})" if mark else text
 
 
 def _state(row: dict[Any, Any]) -> str:

@@ -77,7 +77,9 @@ def failures(directory: Sweep, format: FormatOption = Format.TABLE) -> None:
             echo(
                 "\n".join([line[0], *(f"  {title}: {text}" for title, text in zip(titles[1:], line[1:], strict=True))])
             )
-        echo(f"{len(lines)} runs without a result")
+        waiting = sum(record.status in ("pending", "running") for record in load_records(directory))
+        noun = "run" if len(lines) == 1 else "runs"
+        echo(f"{len(lines)} {noun} failed" + (f", {waiting} not yet run" if waiting else ""))
     else:
         show(titles, lines, format)
 

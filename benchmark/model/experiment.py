@@ -32,6 +32,8 @@ from benchmark.records import Parameters
 from benchmark.spec import RunSpec
 
 Indices = npt.NDArray[np.int64]
+UNSETTLED = 1e-3
+"""Share of a moving average's first value above which it is not to be trusted."""
 
 
 class Data(NamedTuple):
@@ -121,6 +123,20 @@ def wanted(spec: RunSpec, threads: int) -> settings.Settings:
     return settings.Settings(threads, spec.training.deterministic, spec.training.mixed_precision)
 
 
+def _unsettled(built: classifier.Classifier, steps_in_all: int) -> list[str]:
+    """A warning when batch normalisation predicts with averages that still hold much of their first values."""
+    layers = [layer for layer in built.backbone.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    momentum = max((layer.momentum for layer in layers), default=0.0)
+    if momentum**steps_in_all < UNSETTLED:
+        return []
+    wanted_steps = int(np.ceil(np.log(UNSETTLED) / np.log(momentum)))
+    return [
+        f"{steps_in_all} training steps leave the averages that batch normalisation predicts with unsettled (about "
+        f"{wanted_steps} are needed at momentum {momentum:g}): the network may look like chance; lower "
+        "training.batch_size or raise training.epochs"
+    ]
+
+
 class _Experiment:
     """The stages of one run: what each trains on and what the trained network says."""
 
@@ -142,6 +158,9 @@ class _Experiment:
         self.predict: Callable[[Indices], npt.NDArray[np.float32]]
         if self._stages[-1].mode == "frozen" and spec.backbone.weights == "none":
             self.notes.append("the backbone is frozen with random weights: only the head has learned")
+        if spec.backbone.weights == "none" and self._stages[-1].mode == "full":
+            steps_in_all = spec.training.epochs * -(-len(data.train) // spec.training.batch_size)
+            self.notes += _unsettled(self.built, steps_in_all)
 
     def train(self, on_epoch: Callable[[Row], None]) -> Course:
         """All stages in turn; the network is left with the last epoch's weights."""

@@ -21,8 +21,10 @@ def cautions(outcomes: Outcomes, metric: Metric) -> tuple[str, ...]:
     """
     check_metric(metric)
     found = []
-    if any(answers.seeds == 1 for answers in outcomes.candidates):
-        found.append("One seed: the order refers to these weights, not to the recipe; train 3 seeds or more.")
+    single = sum(answers.seeds == 1 for answers in outcomes.candidates)
+    if single:
+        who = "One seed" if single == len(outcomes.candidates) else f"One seed in {single} of the rows"
+        found.append(f"{who}: the order refers to these weights, not to the recipe; train 3 seeds or more.")
     pairs = np.unique(np.stack([outcomes.truth_codes, outcomes.groups]), axis=1)
     rarest = int(np.bincount(pairs[0]).min())
     if rarest < FEWEST_GROUPS:

@@ -40,8 +40,8 @@ def _parts(root: Path, spec: DatasetSpec) -> list[tuple[str, Split]]:
         found = [(name, STANDARD_NAMES[name]) for name in folders if name in STANDARD_NAMES]
         if "train" not in dict(found).values():
             raise DatasetUsageError(
-                f"no folder 'train' in {root}; {did_you_mean('train', folders)} "
-                "Name the folders: 'dataset.parts={FOLDER: train, FOLDER: test}'"
+                f"no folder 'train' in {root}; name the folders with 'dataset.parts={{FOLDER: train, FOLDER: test}}'; "
+                f"{did_you_mean('train', folders)}"
             )
         return found
     for part, _ in spec.parts:

@@ -76,7 +76,7 @@ def _check_columns(path: Path, rows: pd.DataFrame, spec: DatasetSpec) -> None:
         column = getattr(spec, option)
         if column is not None and column not in rows.columns:
             raise DatasetUsageError(
-                f"{path} has no column {column!r}; {did_you_mean(column, rows.columns)} Set dataset.{option}"
+                f"{path} has no column {column!r}; set dataset.{option}; {did_you_mean(column, rows.columns)}"
             )
 
 

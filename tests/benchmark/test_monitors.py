@@ -25,5 +25,5 @@ def test_only_validation_may_choose_the_epoch() -> None:
 
 
 def test_a_misspelt_metric_gets_a_suggestion() -> None:
-    with pytest.raises(metrics.UnknownMetric, match="did you mean 'accuracy'"):
+    with pytest.raises(monitors.UnknownMonitor, match=r"training\.monitor 'val_acuracy'; did you mean 'val_accuracy'"):
         monitors.find("val_acuracy")

@@ -138,7 +138,7 @@ def test_built_in_pictures_need_no_folder(tmp_path: Path, capsys: pytest.Capture
         (["pictures", "--group-pattern", "("], USAGE, "is no regular expression"),
         (["pictures", "parts={"], USAGE, "expected a value as YAML writes it"),
         (["pictures", "min_per_class=100"], DATA, "too few"),
-        (["pictures/ants"], DATA, "expected one folder per class"),
+        (["pictures/ants"], DATA, "expected one folder for each class"),
     ],
 )
 def test_mistakes_are_answered_in_one_sentence(
