@@ -21,6 +21,7 @@ from benchmark.errors import DONE, INTERRUPTED, RUNS_FAILED
 from benchmark.jobs import Job, Order
 from benchmark.records import Failure, RunRecord
 from benchmark.terminal import Terminal
+from datasets.limit import keep_within
 from datasets.manifest import Manifest
 from datasets.pixels import pixels
 from datasets.prepare import prepare
@@ -102,6 +103,11 @@ def _run_sweep(directory: Path, jobs: list[Job], show: Callable[[Leaderboard], N
             status = "KILLED" if interrupted else "FAILED" if unfinished else "FINISHED"
             tracker.close(published.files, status)
     show(published.board)
+    removed = keep_within(jobs[0].paths.cache, int(jobs[0].machine.cache_limit_gb * 1e9))
+    if removed.entries:
+        terminal.say(
+            f"note: {removed.entries} entries, {removed.bytes / 1e9:.2f} GB, left the cache: machine.cache_limit_gb"
+        )
     terminal.say_end(tracker.uri, unfinished)
     return INTERRUPTED if interrupted else RUNS_FAILED if unfinished else DONE
 

@@ -17,7 +17,7 @@ from datasets.manifest import COLUMNS, Manifest
 from datasets.sources import SourceRows
 from datasets.spec import DatasetSpec
 
-MEMO_VERSION = 1
+MEMO_VERSION = 2
 """Raised when the same files and options would give another manifest."""
 
 # They say how pictures are shown to a network, or name the whole: no manifest depends on them.

@@ -130,6 +130,16 @@ def test_two_identical_sweeps_give_the_same_bytes(tmp_path: Path) -> None:
     )
 
 
+def test_a_cache_above_its_limit_is_cut_after_the_sweep_and_the_next_sweep_is_right(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        words = [f"sweep.name={name}", "backbone.name=tiny", "tracking=none", "machine.cache_limit_gb=0.000001"]
+        ended = run_benchmark(tmp_path, *words)
+        assert ended.code == 0, ended.output + ended.errors
+        assert "left the cache" in ended.output
+    boards = [(tmp_path / name / "leaderboard.csv").read_bytes() for name in ("first", "second")]
+    assert boards[0] == boards[1]
+
+
 def test_one_folder_refuses_runs_on_other_pictures(faulty: tuple[Path, Ended]) -> None:
     ended = run_benchmark(faulty[0], "sweep.name=faulty", "backbone.name=tiny", "dataset.split_seed=5")
     assert ended.code == 5
