@@ -32,9 +32,9 @@ format: .venv/installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# Measures, as ratios in one run, what the design promises; DATA=DIR and WEIGHTS=FILE take a folder of your own.
+# Measures, as ratios in one run, what the design promises.
 bench: .venv/installed
-	for script in tests/performance/*.py; do $(BIN)/python $$script $(if $(DATA),--data $(DATA)) $(if $(WEIGHTS),--weights $(WEIGHTS)) || exit 1; done
+	for script in tests/performance/*.py; do $(BIN)/python $$script || exit 1; done
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
