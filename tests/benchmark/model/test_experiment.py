@@ -214,7 +214,7 @@ def test_the_best_epoch_of_the_first_stage_brings_back_the_untouched_backbone(
 
 
 MISTAKES = [
-    ({"monitor": "val_acuracy"}, "did you mean 'accuracy'"),
+    ({"monitor": "val_acuracy"}, "did you mean 'val_accuracy'"),
     ({"augmentation": {"name": "x", "layers": [{"RandomFip": {}}]}}, "did you mean 'RandomFlip'"),
     ({"augmentation": {"name": "x", "layers": [{"ZCAWhitening": {"patch": 2}}]}}, "ZCAWhitening"),
 ]
