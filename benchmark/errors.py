@@ -56,11 +56,8 @@ def _is_expected(error: BaseException) -> bool:
 
 
 def _code(error: BaseException) -> int:
-    """The class's own `exit_code`; data contracts that are broken are known by their name in every package."""
-    declared = getattr(error, "exit_code", None)
-    if isinstance(declared, int):
-        return declared
-    return DATA if any(ancestor.__name__ == "DataContractBroken" for ancestor in type(error).__mro__) else USAGE
+    """The class's own `exit_code`, or that of a mistake in the command."""
+    return int(getattr(error, "exit_code", USAGE))
 
 
 def _way_out(number: int) -> str:

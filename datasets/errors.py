@@ -11,6 +11,8 @@ class DatasetUsageError(ValueError):
 class DataContractBroken(ValueError):
     """The pictures or labels cannot serve for what was asked: the data, or what is asked of it, has to change."""
 
+    exit_code = 2
+
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A clause that names the nearest known name, or else all of them (at most 20)."""

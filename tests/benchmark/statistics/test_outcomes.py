@@ -67,7 +67,8 @@ def test_answers_to_other_images_are_refused():
 
 
 def test_a_row_may_miss_1_by_rounding():
-    Outcomes.from_probabilities(TRUTH, np.arange(4), 3, [("frozen", spoiled(1 / 3 + 9e-4).astype(np.float32))])
+    rows = spoiled(1 / 3 + 9e-4).astype(np.float32)
+    assert Outcomes.from_probabilities(TRUTH, np.arange(4), 3, [("frozen", rows)]).images == 4
 
 
 def test_float32_probabilities_are_reduced_in_float64():
