@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ValidationError
 
 from backbones import registry
-from benchmark import metrics, monitors, schedules, weighting
+from benchmark import environment, metrics, monitors, schedules, weighting
 from benchmark.errors import ConfigurationError
 from benchmark.jobs import Job
 from benchmark.plugins import load_plugin
@@ -29,6 +29,8 @@ from datasets.spec import DatasetLocation
 Model = TypeVar("Model", bound=BaseModel)
 
 PARTS = ("dataset", "backbone", "head", "finetune", "weighting", "augmentation", "training")
+CORES_PER_WORKER = 8
+"""Training one net on more cores than this gains less than training two nets at once."""
 PLAIN_WEIGHTS = ("none", "imagenet")
 
 
@@ -65,6 +67,7 @@ def _job(content: dict[str, Any], overrides: Sequence[str]) -> Job:
     schedules.find(spec.training.schedule.rule)
     monitors.find(spec.training.monitor)
     metrics.find(content["sweep"]["primary"])
+    machine, launcher = _with_processors(content["machine"], content["launcher"])
     return _validated(
         Job,
         {
@@ -73,8 +76,11 @@ def _job(content: dict[str, Any], overrides: Sequence[str]) -> Job:
             "weights_path": weights_path,
             "sweep": content["sweep"],
             "paths": {key: _absolute(value) for key, value in content["paths"].items()},
-            "machine": _with_cores(content["machine"]),
+            "machine": machine,
             "tracking": content["tracking"],
+            "launcher": launcher,
+            "report": content["report"],
+            "figures": content["figures"],
             "plugins": content["plugins"],
             "overrides": tuple(overrides),
         },
@@ -146,10 +152,18 @@ def _identify_weights(backbone: dict[str, Any]) -> Path | None:
     return path
 
 
-def _with_cores(machine: Mapping[str, Any]) -> dict[str, Any]:
-    """The machine's settings with null counts replaced by the number of cores this process may use."""
+def _with_processors(machine: Mapping[str, Any], launcher: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The machine's and the launcher's settings with null counts replaced by what this process may use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return {key: cores if value is None and key in ("threads", "workers") else value for key, value in machine.items()}
+    training = launcher["workers"]
+    if training is None:
+        training = max(1, environment.gpus() or cores // CORES_PER_WORKER)
+    threads = max(1, cores // training) if isinstance(training, int) and training > 0 else cores
+    counts = {"threads": threads, "workers": cores}
+    return (
+        {key: counts[key] if value is None and key in counts else value for key, value in machine.items()},
+        {**launcher, "workers": training},
+    )
 
 
 def _absolute(value: Any) -> Any:

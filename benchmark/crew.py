@@ -122,7 +122,7 @@ class Crew:
             WorkerDied: its process ended in the middle.
         """
         try:
-            self.ready_for(order.job).run(order, on_epoch)
+            self.ready_for(order.runs[0].job).run(order, on_epoch)
         except WorkerDied:
             self.stop()
             raise

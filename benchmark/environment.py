@@ -45,6 +45,19 @@ def code() -> dict[str, Any]:
 
 
 @functools.cache
+def gpus() -> int:
+    """How many NVIDIA GPUs this process may use, asked of the driver and not of TensorFlow, which takes seconds."""
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if allowed is not None:
+        return len([device for device in allowed.split(",") if device.strip() not in ("", "-1")])
+    try:
+        done = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    return len(done.stdout.splitlines()) if done.returncode == 0 else 0
+
+
+@functools.cache
 def process_identity() -> dict[str, str]:
     """Host, boot and process: enough to tell later whether this process still lives."""
     return {

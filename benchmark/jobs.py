@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from benchmark.records import RunRecord
 from benchmark.spec import RunSpec
@@ -19,10 +19,27 @@ class Setting(BaseModel):
 
 
 class Sweep(Setting):
-    """Where a board is collected and what it ranks by."""
+    """Where a board is collected, what it ranks by, and what happens to runs that fail."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
     primary: str
+    rerun: Literal["missing", "failed", "all", "never"]
+    """Which of the asked runs are done: without a result, only those tried in vain, all, or none."""
+    stale: Literal["keep", "rerun"]
+    """What happens to results of other code or library versions."""
+    fail_on: Literal["none", "any", "all"] | float
+    """The share of runs without a result from which on the exit code says so."""
+    max_consecutive_failures: int | None = Field(ge=1)
+    """The sweep stops after so many failures of one kind in a row; null = never."""
+    timeout_minutes: float | None = Field(gt=0)
+    """A run that takes longer is ended; null = never."""
+
+    @field_validator("fail_on")
+    @classmethod
+    def _is_a_share(cls, value: str | float) -> str | float:
+        if isinstance(value, float) and not 0 < value <= 1:
+            raise ValueError("expected none, any, all or a share above 0 and up to 1")
+        return value
 
 
 class Paths(Setting):
@@ -36,10 +53,12 @@ class Machine(Setting):
     """How much of this machine a run may use."""
 
     threads: int = Field(ge=1)
+    """Of every worker."""
     workers: int = Field(ge=1)
     worker_memory_gb: float = Field(gt=0)
     cache_limit_gb: float = Field(gt=0)
     save_model: bool
+    measure_latency: bool
 
 
 class Tracking(Setting):
@@ -47,6 +66,29 @@ class Tracking(Setting):
 
     enabled: bool
     uri: str | None
+
+
+class Launcher(Setting):
+    """How runs are shared out among processes."""
+
+    workers: int = Field(ge=1)
+    """Processes that train at the same time."""
+    stack: bool
+    """Whether heads on the same features train in one compiled program."""
+    dry_run: bool
+    """Whether the plan is only shown."""
+
+
+class Report(Setting):
+    """What is drawn after training."""
+
+    level: Literal["none", "board", "full"]
+
+
+class Figures(Setting):
+    """How figures are drawn."""
+
+    format: Literal["svg", "png", "pdf"]
 
 
 class Job(Setting):
@@ -60,6 +102,9 @@ class Job(Setting):
     paths: Paths
     machine: Machine
     tracking: Tracking
+    launcher: Launcher
+    report: Report
+    figures: Figures
     plugins: tuple[str, ...]
     overrides: tuple[str, ...]
     """The command-line words that gave this run."""
@@ -70,11 +115,17 @@ class Job(Setting):
         return self.paths.results / self.sweep.name
 
 
-class Order(Setting):
-    """What a worker is asked to do: one planned run on the pictures of one manifest."""
+class Assignment(Setting):
+    """One run of an order: its job and its record before it begins."""
 
     job: Job
     planned: RunRecord
+
+
+class Order(Setting):
+    """What a worker is asked to do at once: runs on the pictures of one manifest, several only as a stack of heads."""
+
+    runs: tuple[Assignment, ...] = Field(min_length=1)
     manifest: Path
 
 

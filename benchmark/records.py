@@ -28,8 +28,18 @@ class Parameters(Fact):
     """Floating-point operations for one picture, a multiply-add counted as two; null when a layer has no known cost."""
 
 
+class Latency(Fact):
+    """Milliseconds from decoded pictures to probabilities, after warming up, medians and 95th percentiles."""
+
+    batch_1_p50: float
+    batch_1_p95: float
+    batch_32_p50: float
+    """Of a whole batch of 32 pictures, not of each."""
+    batch_32_p95: float
+
+
 class Cost(Fact):
-    """What a run took. Seconds of wall clock."""
+    """What a run took. Seconds of wall clock; what a stack of runs did together is divided evenly."""
 
     epochs: int
     best_epoch: int
@@ -40,7 +50,16 @@ class Cost(Fact):
     """Passing pictures through the frozen part of the backbone once."""
     seconds_train: float
     seconds_predict: float
+    seconds_input: float
+    """The part of `seconds_train` in which steps waited for pictures."""
     seconds_total: float
+    path: Literal["whole", "cached", "stacked"]
+    """`whole`: every step passes through the whole network; `cached`: through what learns; `stacked`: with others."""
+    stacked: int = Field(ge=1)
+    """Runs that trained in one compiled program; 1 = alone."""
+    batch_size_effective: int = Field(ge=1)
+    """`training.batch_size`, or less when that did not fit into memory."""
+    latency: Latency | None = None
     peak_memory_mb: float
     """Highest resident memory of the worker process during the run, in 10^6 bytes."""
 

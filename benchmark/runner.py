@@ -27,8 +27,7 @@ log = logging.getLogger(__name__)
 
 def run(order: Order, on_epoch: Callable[[dict[str, Any]], None]) -> RunRecord:
     """Do the planned run, write its files and return its record; it never raises for what happens inside."""
-    job, planned = order.job, order.planned
-    began = time.perf_counter()
+    (job, planned), began = (order.runs[0].job, order.runs[0].planned), time.perf_counter()
     try:
         with _peak_memory() as peak:
             finished = _run(order, on_epoch)
@@ -46,7 +45,7 @@ def run(order: Order, on_epoch: Callable[[dict[str, Any]], None]) -> RunRecord:
 
 def _run(order: Order, on_epoch: Callable[[dict[str, Any]], None]) -> RunRecord:
     """Train, predict and score."""
-    job, planned = order.job, order.planned
+    job, planned = order.runs[0].job, order.runs[0].planned
     spec, directory = job.spec, job.directory
     began = time.perf_counter()
     manifest = _manifest(order.manifest)
@@ -87,7 +86,11 @@ def _run(order: Order, on_epoch: Callable[[dict[str, Any]], None]) -> RunRecord:
                 seconds_features=result.seconds.features,
                 seconds_train=result.seconds.train,
                 seconds_predict=result.seconds.predict,
+                seconds_input=result.seconds.input,
                 seconds_total=0.0,
+                path=result.path,
+                stacked=1,
+                batch_size_effective=spec.training.batch_size,
                 peak_memory_mb=0.0,
             ),
         }

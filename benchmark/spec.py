@@ -120,6 +120,8 @@ class TrainingSpec(Part):
     """`val_loss` or `val_<metric>`: what the best epoch and early stopping are chosen by."""
     patience: int | None = Field(ge=0)
     """Epochs without improvement before training stops; null = never."""
+    augmented_views: int = Field(ge=0, le=64)
+    """Augmentation before a frozen part: views of every picture that epochs draw from; 0 = new ones every epoch."""
     schedule: ScheduleSpec
     mixed_precision: Literal["none", "mixed_float16", "mixed_bfloat16"]
     label_smoothing: float = Field(ge=0, lt=1)

@@ -18,7 +18,7 @@ from benchmark.board import leaderboard
 from benchmark.board.table import Leaderboard
 from benchmark.crew import Crew, WorkerDied
 from benchmark.errors import DONE, INTERRUPTED, RUNS_FAILED
-from benchmark.jobs import Job, Order
+from benchmark.jobs import Assignment, Job, Order
 from benchmark.records import Failure, RunRecord
 from benchmark.terminal import Terminal
 from datasets.limit import keep_within
@@ -211,7 +211,8 @@ def _run_one(planned: Planned, workers: Crew, tracker: SweepTracker | NoTracker,
             store.write_record(directory, started)
             tracker.start(started, planned.data.manifest)
             terminal.say_start(started)
-            record = _outcome(Order(job=job, planned=started, manifest=planned.data.path), workers, tracker)
+            order = Order(runs=(Assignment(job=job, planned=started),), manifest=planned.data.path)
+            record = _outcome(order, workers, tracker)
             tracker.finish(record, folder)
     except Timeout:
         terminal.say(f"{planned.record.run_id} is being run by another process")
@@ -224,7 +225,7 @@ def _run_one(planned: Planned, workers: Crew, tracker: SweepTracker | NoTracker,
 
 def _outcome(order: Order, workers: Crew, tracker: SweepTracker | NoTracker) -> RunRecord:
     """The record of the ordered run: the worker's own, or one that says how the worker ended."""
-    job, started = order.job, order.planned
+    job, started = order.runs[0].job, order.runs[0].planned
     try:
         workers.run(order, tracker.epoch)
         return store.load_record(store.run_directory(job.directory, started.run_id))

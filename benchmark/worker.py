@@ -38,7 +38,8 @@ def main() -> None:
     with os.fdopen(int(sys.argv[1]), "w", encoding="utf-8", buffering=1) as events:
         for line in sys.stdin:
             order = Order.model_validate_json(line)
-            with _printing_to(store.run_directory(order.job.directory, order.planned.run_id) / "log.txt"):
+            first = order.runs[0]
+            with _printing_to(store.run_directory(first.job.directory, first.planned.run_id) / "log.txt"):
                 runner.run(order, lambda row: _send(events, {"event": "epoch", **row}))
             _send(events, {"event": "done", "memory_bytes": psutil.Process().memory_info().rss})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import keras
 import numpy as np
@@ -65,6 +65,8 @@ class Seconds(NamedTuple):
     features: float
     train: float
     predict: float
+    input: float
+    """The part of `train` in which steps waited for pictures."""
 
 
 class Result(NamedTuple):
@@ -84,6 +86,8 @@ class Result(NamedTuple):
     model: keras.Model
     """Pixels 0..255 -> probabilities, without augmentation."""
     seconds: Seconds
+    path: Literal["whole", "cached", "stacked"]
+    """Which way it was computed; see records.Cost."""
     notes: tuple[str, ...]
 
 
@@ -113,7 +117,8 @@ def run(spec: RunSpec, data: Data, machine: Machine, on_epoch: Callable[[Row], N
         val=predictions[0],
         test=predictions[1],
         model=experiment.built.model,
-        seconds=Seconds(experiment.seconds, training, predicting),
+        seconds=Seconds(experiment.seconds, training, predicting, 0.0),
+        path="cached" if experiment.seconds else "whole",
         notes=tuple(experiment.notes),
     )
 

@@ -1,0 +1,77 @@
+"""What runs have in common, so that it is computed once: pixels, activations, compiled networks, stacks (pure).
+
+Two runs with equal keys may share; the keys are texts, None means that there is nothing to share. Runs of one sweep
+on the pictures of one manifest are compared; what differs between machines is no part of a key.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from benchmark.spec import RunSpec
+
+STACKED_DIFFERENCES = ("learning_rate", "label_smoothing")
+"""Values of `training` in which heads of one stack may differ, besides seed, weighting and the head itself."""
+
+
+def pixels(spec: RunSpec) -> str:
+    """Runs with this key see the same decoded pictures."""
+    return _text(size=spec.dataset.image_size, resize=spec.dataset.resize, fold=spec.dataset.fold)
+
+
+def activations(spec: RunSpec) -> str | None:
+    """Runs with this key train on the same activations of a frozen part; None = no part is frozen, or none is kept."""
+    if spec.finetune.mode == "full" or not reuses_activations(spec):
+        return None
+    # Random weights are those of the seed; a pretrained backbone is the same for all.
+    own = spec.seed if spec.backbone.weights == "none" else None
+    return _text(
+        pixels=pixels(spec),
+        backbone=spec.backbone.model_dump(mode="json"),
+        seed=own,
+        boundary=(spec.finetune.mode, spec.finetune.last_n),
+        augmentation=list(spec.augmentation.layers),
+        views=spec.training.augmented_views if spec.augmentation.layers else 0,
+        precision=spec.training.mixed_precision,
+    )
+
+
+def reuses_activations(spec: RunSpec) -> bool:
+    """Whether what enters the learning part is the same in several epochs."""
+    return not spec.augmentation.layers or spec.training.augmented_views > 0
+
+
+def stack(spec: RunSpec) -> str | None:
+    """Runs with this key can train as one stack of heads; None = only alone."""
+    shared = activations(spec)
+    if shared is None or spec.finetune.mode != "frozen" or spec.training.mixed_precision != "none":
+        return None
+    training = spec.training.model_dump(mode="json", exclude=set(STACKED_DIFFERENCES))
+    # Oversampling makes epochs longer; the steps of one program are taken by all of its heads.
+    return _text(
+        activations=shared,
+        training=training,
+        shape=(len(spec.head.units), spec.head.input_batch_norm, spec.head.batch_norm),
+        oversampled=spec.weighting.rule == "oversample",
+    )
+
+
+def network(spec: RunSpec) -> str:
+    """Runs with this key need the same compiled network and steps, only with other weights and numbers."""
+    return _text(
+        pixels=pixels(spec),
+        backbone=spec.backbone.model_dump(mode="json"),
+        head=spec.head.model_dump(mode="json", exclude={"name"}),
+        finetune=spec.finetune.model_dump(mode="json", exclude={"name", "learning_rate_factor", "frozen_epochs"}),
+        augmentation=list(spec.augmentation.layers),
+        optimizer=(spec.training.optimizer, spec.training.momentum, spec.training.weight_decay),
+        batch_size=spec.training.batch_size,
+        views=spec.training.augmented_views,
+        precision=spec.training.mixed_precision,
+    )
+
+
+def _text(**parts: Any) -> str:
+    """Canonical JSON of the parts."""
+    return json.dumps(parts, sort_keys=True, default=dict)
