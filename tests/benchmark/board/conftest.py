@@ -66,6 +66,7 @@ SPEC: dict[str, Any] = {
         "epochs": 3,
         "monitor": "val_loss",
         "patience": None,
+        "augmented_views": 0,
         "schedule": {
             "rule": "constant",
             "final_fraction": 0.0,
@@ -167,7 +168,11 @@ COST = {
     "seconds_features": 0.0,
     "seconds_train": 10.0,
     "seconds_predict": 0.25,
+    "seconds_input": 0.5,
     "seconds_total": 11.0,
+    "path": "whole",
+    "stacked": 1,
+    "batch_size_effective": 64,
     "peak_memory_mb": 700.0,
 }
 
