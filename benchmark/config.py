@@ -34,14 +34,18 @@ CORES_PER_WORKER = 8
 PLAIN_WEIGHTS = ("none", "imagenet")
 
 
+def without_machinery(composed: DictConfig) -> DictConfig:
+    """A copy of what Hydra composed without its own node and the choice of an experiment, which has taken effect."""
+    return OmegaConf.masked_copy(composed, [str(key) for key in composed if key not in ("hydra", "experiment")])
+
+
 def to_jobs(composed: DictConfig, overrides: Sequence[str]) -> list[Job]:
-    """The job that a composed configuration describes; with k-fold splits and no `dataset.fold`, one for each fold.
+    """The job that a configuration without machinery describes; with k-fold splits one for each fold, unless named.
 
     Raises:
         ConfigurationError: a value is missing, misspelt, out of range or does not fit the others.
     """
-    ours = [str(key) for key in composed if key not in ("hydra", "experiment")]
-    everything = OmegaConf.to_container(OmegaConf.masked_copy(composed, ours), resolve=True, throw_on_missing=True)
+    everything = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     assert isinstance(everything, dict)
     content = {str(key): value for key, value in everything.items()}
     dataset = content["dataset"]

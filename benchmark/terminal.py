@@ -6,7 +6,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -15,6 +15,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmark.records import RunRecord
 from datasets.manifest import Manifest
+
+
+@contextmanager
+def progress(what: str, console: Console | None = None) -> Iterator[Callable[[int, int], None]]:
+    """A bar that the yielded function moves: (done, total); nothing where lines cannot be replaced."""
+    screen = console or Console()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 class Terminal:
@@ -32,13 +42,9 @@ class Terminal:
         """One line."""
         self._console.print(escape(text))
 
-    @contextmanager
-    def progress(self, what: str) -> Iterator[Callable[[int, int], None]]:
+    def progress(self, what: str) -> AbstractContextManager[Callable[[int, int], None]]:
         """A bar that the yielded function moves: (done, total)."""
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal) as bar:
-            task = bar.add_task(what, total=None)
-            yield lambda done, total: bar.update(task, completed=done, total=total)
+        return progress(what, self._console)
 
     def say_data(self, manifest: Manifest) -> None:
         """The pictures, and everything about them that must be said."""

@@ -18,7 +18,7 @@ def job_of(*words: str) -> Job:
     """The job that these words compose to."""
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        [job] = config.to_jobs(compose("config", list(words)), words)
+        [job] = config.to_jobs(config.without_machinery(compose("config", list(words))), words)
     return job
 
 

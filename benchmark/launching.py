@@ -1,0 +1,109 @@
+"""Launching: Hydra's own extension points. A sweep's jobs are composed and validated together, then run as one plan."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Sequence
+from typing import Any
+
+from hydra._internal.core_plugins import basic_sweeper
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.plugin import Plugin
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from benchmark import config
+from benchmark.composition import Composer
+from benchmark.jobs import Job
+from benchmark.terminal import progress
+
+_exit_codes = [0]
+
+
+def exit_code() -> int:
+    """The highest exit code of what was run so far: Hydra returns nothing from a multirun."""
+    return max(_exit_codes)
+
+
+def run(jobs: Sequence[Job]) -> None:
+    """Run the jobs as one plan."""
+    # Only now: a mistake in the configuration answers before anything heavy loads.
+    from benchmark import sweep  # noqa: PLC0415
+    from benchmark.cli.boards import show_board  # noqa: PLC0415
+
+    _exit_codes.append(sweep.run(jobs, show_board))
+
+
+def failed(code: int) -> None:
+    """Remember the exit code of a job that ended in an error."""
+    _exit_codes.append(code)
+
+
+class PlannedLauncher(Launcher):
+    """Hands all jobs of a multirun to one plan, composed and validated before the first of them starts."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Keep what `launch` needs; called by Hydra."""
+        self.config = config
+        self.hydra_context = hydra_context
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
+        """Run the jobs; every JobReturn holds only the overrides, so that nothing heavy outlives its run."""
+        run(_jobs(self.hydra_context, self.config, job_overrides))
+        return [JobReturn(overrides=words, _return_value=None, status=JobStatus.COMPLETED) for words in job_overrides]
+
+
+class PlannedSweeper(Sweeper):
+    """Every combination of a sweep's words; a stock launcher gets them after all of them have been validated."""
+
+    def __init__(self, max_batch_size: int | None, params: dict[str, str] | None) -> None:
+        """The combinations are made by Hydra's own sweeper; `max_batch_size` and `params` are its options."""
+        # Hydra loads its plug-ins' modules a second time, so that a class derived from this one would be torn in two.
+        self._combinations = basic_sweeper.BasicSweeper(max_batch_size, params)
+        self._combinations.validate_batch_is_legal = self._validate  # type: ignore[method-assign]
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Make the launcher; called by Hydra."""
+        self._context, self._config = hydra_context, config
+        self._combinations.setup(hydra_context=hydra_context, task_function=task_function, config=config)
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Hand every combination of the words to the launcher; called by Hydra."""
+        return self._combinations.sweep(arguments)
+
+    def _validate(self, batch: Sequence[Sequence[str]]) -> None:
+        """Compose and validate the jobs, unless the launcher does: Hydra's own way takes a tenth of a second for each.
+
+        Raises:
+            ConfigurationError, HydraException: a job that cannot be run.
+        """
+        if not isinstance(self._combinations.launcher, PlannedLauncher):
+            _jobs(self._context, self._config, batch)
+
+
+def register() -> None:
+    """Make sweeper and launcher known to Hydra, which accepts them only from the namespace hydra_plugins."""
+    plugins = Plugins.instance()  # scans the installed plug-ins first, if there are any
+    namespace = sys.modules.setdefault("hydra_plugins", types.ModuleType("hydra_plugins"))
+    namespace.__dict__.setdefault("__path__", [])  # a package, so that its modules can be named
+    module = sys.modules.setdefault("hydra_plugins.planned", types.ModuleType("hydra_plugins.planned"))
+    ours: tuple[type[Plugin], ...] = (PlannedLauncher, PlannedSweeper)
+    for plugin in ours:
+        plugin.__module__ = module.__name__
+        setattr(module, plugin.__name__, plugin)
+        plugins.register(plugin)
+
+
+def _jobs(context: HydraContext, master: DictConfig, job_words: Sequence[Sequence[str]]) -> list[Job]:
+    """The validated jobs of a sweep; k-fold splits give several for one list of words."""
+    composer = Composer(context.config_loader, master)
+    jobs: list[Job] = []
+    with progress("composing") as advance:
+        for number, words in enumerate(job_words, start=1):
+            jobs += config.to_jobs(composer.compose(words), words)
+            advance(number, len(job_words))
+    return jobs
