@@ -9,6 +9,7 @@ from backbones.registry import PRETRAINED, BackboneSpec, backbone
 @backbone(
     default_size=299,
     minimum_size=75,
+    gflops=11.422,
     weights=PRETRAINED,
     papers=("Szegedy et al. 2015, Rethinking the Inception architecture, https://arxiv.org/abs/1512.00567",),
 )

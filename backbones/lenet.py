@@ -8,6 +8,7 @@ from backbones.registry import SCRATCH, BackboneSpec, backbone
 @backbone(
     default_size=32,
     minimum_size=4,
+    gflops=0.0191,
     weights=SCRATCH,
     papers=("LeCun et al. 1998, Gradient-based learning applied to document recognition, doi:10.1109/5.726791",),
 )

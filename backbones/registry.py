@@ -85,6 +85,8 @@ class Backbone:
     papers: tuple[str, ...]
     weights: tuple[str, ...]
     """Some of `none`, `imagenet`, `PATH` (a weights file)."""
+    gflops: float | None
+    """10^9 floating-point operations for one picture of the default size; None = not known before it is built."""
 
     @property
     def poolings(self) -> tuple[str, ...]:
@@ -96,7 +98,12 @@ _registered: dict[str, Backbone] = {}
 
 
 def backbone(
-    *, default_size: int, minimum_size: int, weights: tuple[str, ...], papers: tuple[str, ...]
+    *,
+    default_size: int,
+    minimum_size: int,
+    weights: tuple[str, ...],
+    papers: tuple[str, ...],
+    gflops: float | None = None,
 ) -> Callable[[Builder], Builder]:
     """Decorator that registers a builder under its function's name.
 
@@ -112,7 +119,7 @@ def backbone(
                 f"found backbone {name!r} in {builder.__module__} and in {known.build.__module__}, expected one: "
                 "rename one of the functions"
             )
-        _registered[name] = Backbone(name, builder, minimum_size, default_size, papers, weights)
+        _registered[name] = Backbone(name, builder, minimum_size, default_size, papers, weights, gflops)
         return builder
 
     return register
@@ -173,6 +180,12 @@ def minimum_size(name: str, application: str | None) -> int:
         BackboneError: an unknown name, or an application that does not belong to it.
     """
     return _sizes(find(name), application)[1]
+
+
+def gflops(name: str, image_size: int) -> float | None:
+    """About how many 10^9 operations a picture of this size (pixels) costs, or None when the backbone does not say."""
+    entry = find(name)
+    return None if entry.gflops is None else entry.gflops * (image_size / entry.default_size) ** 2
 
 
 def check(spec: BackboneSpec, image_size: int) -> None:

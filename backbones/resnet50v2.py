@@ -9,6 +9,7 @@ from backbones.registry import PRETRAINED, BackboneSpec, backbone
 @backbone(
     default_size=224,
     minimum_size=32,
+    gflops=6.96,
     weights=PRETRAINED,
     papers=("He et al. 2016, Identity mappings in deep residual networks, https://arxiv.org/abs/1603.05027",),
 )

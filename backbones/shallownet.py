@@ -8,6 +8,7 @@ from backbones.registry import SCRATCH, BackboneSpec, backbone
 @backbone(
     default_size=32,
     minimum_size=1,
+    gflops=0.00177,
     weights=SCRATCH,
     papers=("Rosebrock 2017, Deep Learning for Computer Vision with Python, volume 1, chapter 12",),
 )

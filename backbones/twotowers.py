@@ -8,6 +8,7 @@ from backbones.registry import SCRATCH, BackboneSpec, backbone
 @backbone(
     default_size=224,
     minimum_size=8,
+    gflops=46.283,
     weights=SCRATCH,
     papers=("Ciresan et al. 2012, Multi-column deep neural networks, https://arxiv.org/abs/1202.2745",),
 )

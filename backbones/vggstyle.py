@@ -8,6 +8,7 @@ from backbones.registry import SCRATCH, BackboneSpec, backbone
 @backbone(
     default_size=224,
     minimum_size=8,
+    gflops=27.028,
     weights=SCRATCH,
     papers=("Simonyan and Zisserman 2014, Very deep convolutional networks, https://arxiv.org/abs/1409.1556",),
 )

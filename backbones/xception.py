@@ -9,6 +9,7 @@ from backbones.registry import PRETRAINED, BackboneSpec, backbone
 @backbone(
     default_size=299,
     minimum_size=71,
+    gflops=16.711,
     weights=PRETRAINED,
     papers=("Chollet 2016, Xception, https://arxiv.org/abs/1610.02357",),
 )
