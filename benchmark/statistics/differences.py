@@ -71,7 +71,8 @@ def contrast_intervals(
     contrasts = WeightedContrasts(asked.weights[:, order], order.size)
     sampling = Sampling(draws or default_draws(order.size), seed)
     swaps = swap_draws(outcomes.reordered(order), metric, parts.reordered(order), contrasts, sampling)
-    maxima = np.abs(swaps.draws).max(axis=1)
+    every = np.ones(contrasts.count, dtype=np.bool_)
+    maxima = swaps.draws.maxima(every, every)
     critical = critical_value(maxima, swaps)
     reach = critical * swaps.standard_error
     return ContrastIntervals(

@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmark.statistics.contrasts import Pairs
+from benchmark.statistics.draws import Booleans
 from benchmark.statistics.intervals import Estimates, estimates_of
 from benchmark.statistics.outcomes import Floats, Integers, Outcomes
 from benchmark.statistics.pseudo_values import Metric
 from benchmark.statistics.swaps import Sampling, SwapDraws, critical_value, default_draws, swap_draws
 from benchmark.statistics.variance import canonical_order, variance_parts
-
-Booleans = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +66,7 @@ def compare(outcomes: Outcomes, metric: Metric, *, seed: int, draws: int | None 
     sampling = Sampling(draws or default_draws(count), seed)
     swaps = swap_draws(outcomes.reordered(order), metric, parts.reordered(order), pairs, sampling)
     every = np.ones(pairs.count, dtype=np.bool_)
-    critical = critical_value(_maxima(swaps.draws, every, every), swaps)
+    critical = critical_value(swaps.draws.maxima(every, every), swaps)
     statistic = _square(swaps.statistic, pairs, -1)
     callers = np.ix_(back, back)
     better = _step_down(swaps, pairs, statistic)[callers]
@@ -95,7 +93,7 @@ def _step_down(swaps: SwapDraws, pairs: Pairs, statistic: Floats) -> Booleans:
     while True:
         forward = ~better[pairs.first, pairs.second]
         backward = ~better[pairs.second, pairs.first]
-        found = ~better & (statistic > critical_value(_maxima(swaps.draws, forward, backward), swaps))
+        found = ~better & (statistic > critical_value(swaps.draws.maxima(forward, backward), swaps))
         if not found.any():
             return better
         better |= found
@@ -106,31 +104,12 @@ def _survivors(swaps: SwapDraws, pairs: Pairs, statistic: Floats) -> Booleans:
     alive = np.ones(len(statistic), dtype=np.bool_)
     while alive.sum() > 1:
         among = alive[pairs.first] & alive[pairs.second]
-        critical = critical_value(_maxima(swaps.draws, among, among), swaps)
+        critical = critical_value(swaps.draws.maxima(among, among), swaps)
         beaten = alive & (statistic[alive] > critical).any(axis=0)
         if not beaten.any():
             break
         alive &= ~beaten
     return alive
-
-
-def _maxima(draws: Floats, forward: Booleans, backward: Booleans) -> Floats:
-    """Largest statistic of each draw over the ordered pairs still in question, [B].
-
-    forward, backward: bool [Q], whether first over second, and second over first, are in question.
-    """
-    largest = np.full(len(draws), -np.inf)
-    step = max(1, 2**20 // draws.shape[1])
-    both, one = forward & backward, forward ^ backward
-    sign = np.where(forward, 1.0, -1.0)[one]
-    for start in range(0, len(draws), step):
-        block = draws[start : start + step]
-        rows = slice(start, start + step)
-        if both.any():
-            largest[rows] = np.abs(block if both.all() else block[:, both]).max(axis=1)
-        if one.any():
-            largest[rows] = np.maximum(largest[rows], (block[:, one] * sign).max(axis=1))
-    return largest
 
 
 def _square(values: Floats, pairs: Pairs, sign: int) -> Floats:

@@ -8,7 +8,8 @@ dependence (max-T, Westfall and Young 1993). Training seeds enter as one normal 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from benchmark.statistics.contrasts import Contrasts
 from benchmark.statistics.counts import MacroF1Swaps
+from benchmark.statistics.draws import MOST_NUMBERS, AllDraws, Draws, LargeDraws
 from benchmark.statistics.outcomes import Floats, Integers, Outcomes
 from benchmark.statistics.pseudo_values import Metric
 from benchmark.statistics.variance import VarianceParts
@@ -33,14 +35,14 @@ class SwapDraws(NamedTuple):
     lead: observed difference, positive when the contrast's positive side is better, [Q].
     standard_error: [Q]; 0 where the two sides answered alike.
     statistic: lead / standard_error, 0 where that is 0, [Q].
-    draws: the same statistic after the swaps, [B, Q].
+    draws: the same statistic after the swaps.
     exact: whether the draws are all possible swaps instead of a sample.
     """
 
     lead: Floats
     standard_error: Floats
     statistic: Floats
-    draws: Floats
+    draws: Draws
     exact: bool
 
 
@@ -51,9 +53,19 @@ class Sampling(NamedTuple):
     seed: int
 
 
-class _Numerators(NamedTuple):
+class _Block(NamedTuple):
+    """Swapped differences of some draws, [b, Q], and those of the linear form for a metric that is not linear."""
+
+    rows: slice
     leads: Floats
-    variance: Floats
+    linear: Floats | None
+
+
+class _SeedNoise(NamedTuple):
+    """What training seeds add to scores and to their variance in each draw, both [B, K]."""
+
+    shifts: Floats
+    squares: Floats
 
 
 class LinearSwaps:
@@ -84,7 +96,8 @@ def swap_draws(
 ) -> SwapDraws:
     """Observed and swapped statistics of the contrasts.
 
-    When no training seed varies and all swaps number at most `sampling.draws`, they are enumerated.
+    When no training seed varies and all swaps number at most `sampling.draws`, they are enumerated. Draws that do
+    not fit into memory are made once for macro-F1's variance and once more for the statistics.
     """
     generator = np.random.Generator(np.random.PCG64(sampling.seed))
     counted = MacroF1Swaps(outcomes) if metric == "macro_f1" else None
@@ -92,39 +105,46 @@ def swap_draws(
     linear = LinearSwaps(parts.group_values, disagreed)
     exact = not parts.seed.any() and linear.groups < sampling.draws.bit_length()
     patterns = _every_pattern(linear.groups) if exact else _random_patterns(generator, linear.groups, sampling.draws)
-    numerators, image = _numerators(linear, counted, contrasts, patterns)
+    noise = _seed_noise(parts, generator, len(patterns))
+    swapped = partial(_swapped_leads, linear, counted, contrasts, patterns)
+    fits = len(patterns) * contrasts.count <= MOST_NUMBERS
+    held = list(swapped()) if fits else None
+    image = contrasts.square_norms(linear.values)
+    if counted:
+        image = _controlled_variance(held or swapped(), image)
     # Rows that are equal on paper, such as one recipe with its seeds in another order, differ in their last bits.
     image[image <= (_NOISE * np.abs(parts.group_values).max()) ** 2] = 0
     error = np.sqrt(image + contrasts.of_squares(parts.seed[None])[0])
     lead = contrasts.of_rows(parts.score[None])[0]
-    _studentise(numerators, image, parts, contrasts, generator)
+    studentised = (_studentised(block, image, noise, contrasts) for block in held or swapped())
+    draws = AllDraws(studentised) if fits else LargeDraws(studentised, len(patterns))
     statistic = np.divide(lead, error, out=np.zeros_like(lead), where=error > 0)
-    return SwapDraws(lead, error, statistic, numerators, exact)
+    return SwapDraws(lead, error, statistic, draws, exact)
 
 
-def _numerators(
+def _swapped_leads(
     linear: LinearSwaps, counted: MacroF1Swaps | None, contrasts: Contrasts, patterns: NDArray[np.uint8]
-) -> _Numerators:
-    """Swapped differences [B, Q] and their variance over all swaps [Q], which for a linear metric is known exactly.
-
-    For macro-F1 the mean square of the draws is corrected by how far the draws of the linear form (a control
-    variate) miss its known variance: a fifth of the noise is left.
-    """
+) -> Iterator[_Block]:
+    """The contrasts after the swaps of each pattern, in blocks small enough to stay in the cache."""
     swaps = counted or linear
-    swapped_leads = np.empty((len(patterns), contrasts.count))
-    square, linear_square = np.zeros(contrasts.count), np.zeros(contrasts.count)
     for rows in _blocks(len(patterns), max(swaps.width, linear.width, contrasts.count)):
         swapped = np.unpackbits(patterns[rows], axis=1, count=linear.groups).astype(np.float64)
-        swapped_leads[rows] = swaps.leads(swapped, contrasts)
-        if counted:
-            square += np.einsum("bq,bq->q", swapped_leads[rows], swapped_leads[rows])
-            approximate = linear.leads(swapped, contrasts)
-            linear_square += np.einsum("bq,bq->q", approximate, approximate)
-    variance = contrasts.square_norms(linear.values)
-    if counted:
-        known = linear_square > 0
-        variance = np.divide(square * variance, linear_square, out=square / len(patterns), where=known)
-    return _Numerators(swapped_leads, variance)
+        approximate = linear.leads(swapped, contrasts) if counted else None
+        yield _Block(rows, np.ascontiguousarray(swaps.leads(swapped, contrasts)), approximate)
+
+
+def _controlled_variance(blocks: Iterable[_Block], known: Floats) -> Floats:
+    """Mean square of the swapped differences [Q], with the linear form as a control variate.
+
+    It is corrected by how far the draws of the linear form miss its known variance: a fifth of the noise is left.
+    """
+    square, linear_square, draws = np.zeros_like(known), np.zeros_like(known), 0
+    for block in blocks:
+        assert block.linear is not None
+        square += np.einsum("bq,bq->q", block.leads, block.leads)
+        linear_square += np.einsum("bq,bq->q", block.linear, block.linear)
+        draws += len(block.leads)
+    return np.divide(square * known, linear_square, out=square / draws, where=linear_square > 0)
 
 
 def critical_value(maxima: Floats, draws: SwapDraws) -> float:
@@ -148,25 +168,29 @@ def p_value(statistic: float, maxima: Floats, draws: SwapDraws) -> float:
     return reached / maxima.size if draws.exact else (reached + 1) / (maxima.size + 1)
 
 
-def _studentise(
-    numerators: Floats, image: Floats, parts: VarianceParts, contrasts: Contrasts, generator: np.random.Generator
-) -> None:
-    """Divides by the standard error, in place, after adding the draw of training seeds where there are any."""
-    shape = (len(numerators), parts.seed.size)
-    if parts.seed.any():
-        shifts = generator.standard_normal(shape) * np.sqrt(parts.seed)
-        df = np.where(parts.seed > 0, parts.df, 1.0)
-        squares = generator.chisquare(df, shape) * (parts.seed / df)
-    for rows in _blocks(len(numerators), contrasts.count):
-        variance = np.broadcast_to(image, numerators[rows].shape)
-        if parts.seed.any():
-            numerators[rows] += contrasts.of_rows(shifts[rows])
-            variance = variance + contrasts.of_squares(squares[rows])
-        root = np.sqrt(variance)
-        # Sides that answered alike can never be told apart; their seed noise is one and the same, and drawing it
-        # apart, over a standard error of nothing else, would raise the critical value of all other pairs.
-        known = (root > 0) & (image > 0)
-        numerators[rows] = np.divide(numerators[rows], root, out=np.zeros_like(root), where=known)
+def _seed_noise(parts: VarianceParts, generator: np.random.Generator, draws: int) -> _SeedNoise | None:
+    """The draws of training seeds; None where no seed varies."""
+    if not parts.seed.any():
+        return None
+    shape = (draws, parts.seed.size)
+    shifts = generator.standard_normal(shape) * np.sqrt(parts.seed)
+    df = np.where(parts.seed > 0, parts.df, 1.0)
+    return _SeedNoise(shifts, generator.chisquare(df, shape) * (parts.seed / df))
+
+
+def _studentised(block: _Block, image: Floats, noise: _SeedNoise | None, contrasts: Contrasts) -> Floats:
+    """The block's differences divided by their standard error, in place, after adding the draw of training seeds."""
+    leads, variance = block.leads, image
+    if noise:
+        leads += contrasts.of_rows(noise.shifts[block.rows])
+        variance = image + contrasts.of_squares(noise.squares[block.rows])
+    root = np.broadcast_to(np.sqrt(variance), leads.shape)
+    # Sides that answered alike can never be told apart; their seed noise is one and the same, and drawing it
+    # apart, over a standard error of nothing else, would raise the critical value of all other pairs.
+    known = (root > 0) & (image > 0)
+    np.divide(leads, root, out=leads, where=known)
+    leads[~known] = 0
+    return leads
 
 
 def _blocks(rows: int, width: int) -> Iterator[slice]:

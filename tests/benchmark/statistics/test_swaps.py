@@ -7,13 +7,14 @@ import pytest
 from scipy import stats
 
 from benchmark.statistics.contrasts import Pairs
+from benchmark.statistics.draws import AllDraws
 from benchmark.statistics.swaps import Sampling, SwapDraws, critical_value, p_value, swap_draws
 from benchmark.statistics.variance import variance_parts
 
 
 def drawn(maxima, exact):
     nothing = np.zeros(1)
-    return SwapDraws(nothing, nothing, nothing, maxima[:, None], exact)
+    return SwapDraws(nothing, nothing, nothing, AllDraws([maxima[:, None]]), exact)
 
 
 @pytest.mark.parametrize("exact", [False, True])
@@ -38,16 +39,16 @@ def test_few_disagreements_are_enumerated(board):
     swaps = swap_draws(outcomes, "accuracy", variance_parts(outcomes, "accuracy"), Pairs(2), Sampling(32, 0))
     every = sorted(sum(signs) / np.sqrt(5) for signs in itertools.product([-1, 1], repeat=5))
     assert swaps.exact
-    assert sorted(swaps.draws[:, 0]) == pytest.approx(every)
+    assert sorted(swaps.draws.values[:, 0]) == pytest.approx(every)
     sampled = swap_draws(outcomes, "accuracy", variance_parts(outcomes, "accuracy"), Pairs(2), Sampling(31, 0))
     assert not sampled.exact
-    assert len(sampled.draws) == 31
+    assert len(sampled.draws.values) == 31
 
 
 def test_seeds_that_outweigh_the_images_make_a_t_statistic(golden_board):
     two = golden_board.reordered([0, 1])
     parts = variance_parts(two, "accuracy")._replace(seed=np.full(2, 100.0), df=np.full(2, 3.0))
-    draws = swap_draws(two, "accuracy", parts, Pairs(2), Sampling(20_000, 0)).draws[:, 0]
+    draws = swap_draws(two, "accuracy", parts, Pairs(2), Sampling(20_000, 0)).draws.values[:, 0]
     assert stats.kstest(draws, stats.t(6).cdf).pvalue > 0.001
 
 
@@ -58,7 +59,7 @@ def test_rows_that_answered_alike_do_not_raise_the_critical_value_of_the_others(
         count = parts.score.size
         noisy = parts._replace(seed=np.full(count, 0.01), df=np.full(count, 1.0))
         swaps = swap_draws(board, "accuracy", noisy, Pairs(count), Sampling(4000, 0))
-        silent = ~swaps.draws.any(axis=0)
+        silent = ~swaps.draws.values.any(axis=0)
         assert silent.sum() == alike
         assert (swaps.statistic[silent] == 0).all()
 
