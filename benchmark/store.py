@@ -7,15 +7,20 @@ results/<sweep>/
         record.json          state, metrics, cost, environment; written last, so `ok` means complete
         predictions.parquet  validation.parquet               probabilities of every picture
         history.csv  config.yaml  log.txt  [model.keras]
+
+record.json ends with the checksums of the files beside it (`files`) and of its own content (`sha256`).
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -27,6 +32,10 @@ from benchmark.records import RunRecord
 from benchmark.spec import RunSpec
 
 SPLIT_FILES = {"test": "predictions.parquet", "val": "validation.parquet"}
+RESULT_FILES = (*SPLIT_FILES.values(), "history.csv")
+"""What a run's result is read from."""
+KEPT_FILES = (*RESULT_FILES, "config.yaml", "model.keras")
+"""The files whose checksums a finished run's record holds; the log goes on after it."""
 
 
 class NoSuchSweep(ValueError):
@@ -39,8 +48,40 @@ class BrokenRecord(ValueError):
     exit_code = 2
 
 
+class BrokenRun(NamedTuple):
+    """A run whose record or result is not what was written."""
+
+    run_id: str
+    sentence: str
+
+
+class Survey(NamedTuple):
+    """What a sweep's folder holds."""
+
+    records: list[RunRecord]
+    """Of the runs that are whole, ordered by run id."""
+    broken: list[BrokenRun]
+    """The others, which count as not yet run."""
+
+
+class Stored(NamedTuple):
+    """A record as it lies on disk."""
+
+    record: RunRecord
+    files: dict[str, str]
+    """sha256 of the files beside it, by name; empty before the run has finished."""
+    checksum: str
+    """sha256 of the record's own content."""
+
+
 def run_directory(directory: Path, run_id: str) -> Path:
-    """The folder of one run inside the sweep's folder."""
+    """The folder of one run inside the sweep's folder.
+
+    Raises:
+        BrokenRecord: the run id would lead out of it.
+    """
+    if not run_id or run_id.startswith(".") or "/" in run_id or "\\" in run_id or "\0" in run_id:
+        raise BrokenRecord(f"found the run id {run_id!r}; expected the plain name of a folder in {directory}/runs")
     return directory / "runs" / run_id
 
 
@@ -66,8 +107,13 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_record(directory: Path, record: RunRecord) -> None:
-    """Put the run's record in its folder."""
-    write_text(run_directory(directory, record.run_id) / "record.json", record.model_dump_json(indent=1) + "\n")
+    """Put the run's record in its folder, a finished one with the checksums of the files that are there."""
+    run = run_directory(directory, record.run_id)
+    content = json.loads(record.model_dump_json())
+    kept = [run / name for name in KEPT_FILES if record.finished and (run / name).is_file()]
+    content["files"] = {path.name: file_checksum(path) for path in kept}
+    content["sha256"] = _checksum(content)
+    write_text(run / "record.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def write_config(directory: Path, run_id: str, spec: RunSpec) -> None:
@@ -100,6 +146,8 @@ def load_predictions(directory: Path, run_id: str, split: str = "test") -> Predi
         BrokenRecord: the file is missing or is not what was written.
     """
     path = run_directory(directory, run_id) / SPLIT_FILES[split]
+    if (path.parent / "record.json").exists():
+        _require_unchanged(load_stored(path.parent), path.parent, (path.name,))
     try:
         table = pd.read_parquet(path)
         classes = tuple(table.attrs["classes"])
@@ -120,22 +168,102 @@ def load_records(directory: Path) -> list[RunRecord]:
         NoSuchSweep: the folder is not there.
         BrokenRecord: a record cannot be read.
     """
-    if not directory.is_dir():
-        raise NoSuchSweep(f"found no folder {directory}; expected a sweep's folder, results/<sweep.name>")
-    return [load_record(path.parent) for path in sorted(directory.glob("runs/*/record.json"))]
+    return [load_record(run) for run in _runs(directory)]
+
+
+def survey(directory: Path) -> Survey:
+    """The whole records of the sweep in this folder, and the runs whose record or result files are broken.
+
+    Raises:
+        NoSuchSweep: the folder is not there.
+    """
+    records, broken = [], []
+    for run in _runs(directory):
+        try:
+            stored = load_stored(run)
+            _require_unchanged(stored, run, RESULT_FILES)
+            records.append(stored.record)
+        except BrokenRecord as error:
+            broken.append(BrokenRun(run.name, str(error)))
+    return Survey(records, broken)
 
 
 def load_record(run: Path) -> RunRecord:
-    """The record in one run's folder."""
+    """The record in one run's folder.
+
+    Raises:
+        BrokenRecord: it is missing or is not what was written.
+    """
+    return load_stored(run).record
+
+
+def load_stored(run: Path) -> Stored:
+    """The record in one run's folder with its checksums.
+
+    Raises:
+        BrokenRecord: it is missing, is not what was written, or belongs to another folder.
+    """
     path = run / "record.json"
     try:
-        return RunRecord.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        reason = f"{error.error_count()} fields do not fit" if isinstance(error, ValidationError) else str(error)
+        content = json.loads(path.read_bytes())
+        if not isinstance(content, dict):
+            raise BrokenRecord(_broken(path, "it holds no fields"))
+        checksum, expected = content.pop("sha256", None), _checksum(content)
+        if checksum != expected:
+            raise BrokenRecord(_broken(path, "it does not fit its checksum: it was edited or damaged"))
+        stored = Stored(files=content.pop("files", {}), record=RunRecord.model_validate(content), checksum=expected)
+    except ValidationError as error:
+        raise BrokenRecord(_broken(path, f"{error.error_count()} fields do not fit")) from error
+    except (OSError, ValueError, RecursionError) as error:
+        if isinstance(error, BrokenRecord):
+            raise
+        raise BrokenRecord(_broken(path, str(error))) from error
+    if stored.record.run_id != run.name:
+        raise BrokenRecord(_broken(path, f"it is that of {stored.record.run_id}"))
+    return stored
+
+
+def changed_files(stored: Stored, run: Path, names: Sequence[str] = KEPT_FILES) -> list[str]:
+    """Those of the named files that the record knows and that are missing or hold something else."""
+    return [
+        name
+        for name in names
+        if name in stored.files and (not (run / name).is_file() or file_checksum(run / name) != stored.files[name])
+    ]
+
+
+def file_checksum(path: Path) -> str:
+    """sha256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _runs(directory: Path) -> list[Path]:
+    """The folders of all runs that have a record, by name."""
+    if not directory.is_dir():
+        raise NoSuchSweep(f"found no folder {directory}; expected a sweep's folder, results/<sweep.name>")
+    return [path.parent for path in sorted(directory.glob("runs/*/record.json"))]
+
+
+def _require_unchanged(stored: Stored, run: Path, names: Sequence[str]) -> None:
+    changed = changed_files(stored, run, names)
+    if changed:
         raise BrokenRecord(
-            f"found no whole record in {path} ({reason}); expected the file that the run wrote, schema_version 1: "
-            f"delete the folder {run} and give the sweep's command again"
-        ) from error
+            f"found {' and '.join(changed)} in {run} missing, edited or damaged; expected what record.json has the "
+            f"checksums of: delete the folder {run} and give the sweep's command again"
+        )
+
+
+def _broken(path: Path, reason: str) -> str:
+    return (
+        f"found no whole record in {path} ({reason}); expected the file that the run wrote, schema_version 1: "
+        f"delete the folder {path.parent} and give the sweep's command again"
+    )
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    """sha256 of the content, whatever its order and white space."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _umask() -> int:

@@ -102,7 +102,10 @@ def test_mlflow_holds_every_run_with_its_true_status(faulty: tuple[Path, Ended])
     assert {file.path for file in client.list_artifacts(well.info.run_id)} >= {"record.json", "predictions.parquet"}
     [parent] = client.search_runs([experiment.experiment_id], "tags.kind = 'sweep'")
     assert parent.info.status == "FAILED"
-    assert well.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    candidate = client.get_run(well.data.tags["mlflow.parentRunId"])
+    assert candidate.data.tags["kind"] == "candidate"
+    assert candidate.data.metrics["test_accuracy"] == pytest.approx(well.data.metrics["test_accuracy"], abs=1e-6)
+    assert candidate.data.tags["mlflow.parentRunId"] == parent.info.run_id
 
 
 def test_the_same_command_again_runs_only_what_is_missing(faulty: tuple[Path, Ended]) -> None:

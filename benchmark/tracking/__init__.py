@@ -1,0 +1,12 @@
+"""MLflow, and the only package that knows it.
+
+The planning process is its one writer, so that a run whose worker is killed still ends with a true status. Records on
+disk are the truth: whatever MLflow misses is sent again from them.
+"""
+
+from __future__ import annotations
+
+from benchmark.tracking.opening import TrackingUnavailable, default_uri
+from benchmark.tracking.tracker import NoTracker, SweepTracker
+
+__all__ = ["NoTracker", "SweepTracker", "TrackingUnavailable", "default_uri"]

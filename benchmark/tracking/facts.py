@@ -1,0 +1,120 @@
+"""What MLflow holds of a record: parameters, metrics, tags and files, the same however they get there."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric
+
+from benchmark.records import RunRecord
+from benchmark.spec import AXES, RunSpec, flatten
+from datasets.manifest import Manifest
+
+STATUSES = {"ok": "FINISHED", "interrupted": "KILLED", "running": "RUNNING"}
+"""MLflow's word for a run's status; every other one is FAILED."""
+LONGEST_PARAMETER = 500
+NOTE = "mlflow.note.content"
+PARENT = "mlflow.parentRunId"
+
+
+def axes(record: RunRecord) -> dict[str, str]:
+    """The names a person tells runs apart by."""
+    if not isinstance(record.spec, RunSpec):
+        return {"backbone": record.spec.baseline}
+    names = {axis: getattr(record.spec, axis).name for axis in AXES}
+    return {**names, "backbone": record.spec.backbone.application or record.spec.backbone.name}
+
+
+def parameters(record: RunRecord) -> dict[str, str]:
+    """The specification, flat and readable: `backbone`, `head`, ..., then `training.learning_rate` and the rest."""
+    content = flatten(record.spec.model_dump(mode="json"))
+    rest = {key: value for key, value in content.items() if value is not None and not key.endswith(".name")}
+    return {key: str(value)[:LONGEST_PARAMETER] for key, value in {**axes(record), **rest}.items()}
+
+
+def results(record: RunRecord) -> dict[str, float]:
+    """Test and chosen validation metrics, size and cost, as MLflow metrics."""
+    numbers: dict[str, Any] = {f"test_{key}": value for key, value in record.test.items()}
+    numbers |= {f"best_val_{key}": value for key, value in record.val.items()}
+    if record.parameters:
+        numbers |= {f"parameters_{key}": value for key, value in record.parameters.model_dump().items()}
+    if record.cost:
+        numbers |= {f"cost_{key}": value for key, value in flatten(record.cost.model_dump()).items()}
+    return numeric(numbers)
+
+
+def epoch_metrics(row: Mapping[str, Any], milliseconds: int) -> list[Metric]:
+    """One epoch's numbers as MLflow metrics; the time is since 1970."""
+    numbers = numeric({str(key): value for key, value in row.items() if key not in ("event", "epoch")})
+    return [Metric(key, value, milliseconds, int(row["epoch"])) for key, value in numbers.items()]
+
+
+def history_metrics(history: pd.DataFrame, milliseconds: int) -> list[Metric]:
+    """All epochs of a run's history.csv as MLflow metrics."""
+    rows = history.to_dict("records")
+    return [metric for row in rows for metric in epoch_metrics({str(key): row[key] for key in row}, milliseconds)]
+
+
+def identity_tags(record: RunRecord) -> dict[str, str]:
+    """What runs are filtered and grouped by."""
+    tags = {"kind": "run" if isinstance(record.spec, RunSpec) else "baseline"}
+    tags |= {"sweep": record.sweep, "run_id": record.run_id, "candidate": record.candidate}
+    tags |= axes(record)
+    tags |= {"seed": str(record.seed), "fingerprint": record.fingerprint, "command": record.command}
+    code = record.environment
+    if "commit" in code:
+        tags |= {"commit": str(code["commit"]), "dirty": str(code.get("dirty", "")).lower()}
+    return tags
+
+
+def ending_tags(record: RunRecord, checksum: str) -> dict[str, str]:
+    """What is known when a run has ended; `record` is the checksum of the record that MLflow holds."""
+    tags = {"status": record.status, "record": checksum, NOTE: note(record)}
+    if record.failure:
+        tags["failure"] = f"{record.failure.kind}: {record.failure.message}"[:LONGEST_PARAMETER]
+    return tags
+
+
+def note(record: RunRecord) -> str:
+    """The description of a run, in Markdown."""
+    lines = [f"`{record.run_id}`, {record.status}."]
+    if record.finished and record.primary in record.test:
+        lines.append(f"{record.primary} {record.test[record.primary]:.4f} on the test split, predicted once.")
+    if record.failure:
+        lines.append(f"{record.failure.kind}: {record.failure.message}")
+    lines += [f"- {sentence}" for sentence in record.notes]
+    return "\n\n".join([*lines, "Again:", f"```\n{record.command}\n```"])[:5000]
+
+
+def readable(record: RunRecord) -> str:
+    """The name shown in the table of runs."""
+    names = [value for value in axes(record).values() if value != "none"]
+    return " ".join([*names, *([f"s{record.seed}"] if isinstance(record.spec, RunSpec) else ["baseline"])])
+
+
+def dataset_input(name: str, manifest: Manifest) -> DatasetInput:
+    """The data set as MLflow shows it: name, fingerprint, folder and counts."""
+    profile = json.dumps(manifest.counts.to_dict())
+    digest = manifest.fingerprint[:36]
+    source = json.dumps({"root": str(manifest.root)})
+    dataset = Dataset(name=name, digest=digest, source_type="local", source=source, profile=profile)
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "train")])
+
+
+def milliseconds(moment: str) -> int | None:
+    """An ISO 8601 time as milliseconds since 1970; None for an empty one."""
+    return int(datetime.datetime.fromisoformat(moment).timestamp() * 1000) if moment else None
+
+
+def numeric(values: Mapping[str, Any]) -> dict[str, float]:
+    """Those values that MLflow can hold as metrics."""
+    return {
+        key: float(value)
+        for key, value in values.items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    }

@@ -1,0 +1,189 @@
+"""Ledger: the runs of one sweep in MLflow, each run id there once, with its result and true status."""
+
+from __future__ import annotations
+
+import functools
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+from filelock import FileLock
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, Run, RunTag
+
+from benchmark import environment, store
+from benchmark.records import RunRecord
+from benchmark.spec import RunSpec
+from benchmark.tracking import facts, models
+from benchmark.tracking.opening import Opened
+from datasets.manifest import Manifest
+
+METRICS_AT_ONCE = 1000
+RUNS_AT_ONCE = 1000
+SHOWN = (".csv", ".md", ".json", ".html")
+"""Files of a sweep's folder that its run in MLflow shows."""
+
+
+class Ledger:
+    """One sweep in MLflow: a run for the sweep, and below it one for every run id; whatever fails is raised."""
+
+    def __init__(self, opened: Opened, directory: Path) -> None:
+        """The ledger of the sweep that is collected in this folder; nothing is written yet."""
+        self.client: MlflowClient = opened.client
+        self.experiment = opened.experiment
+        self.directory = directory
+        self.sweep_id = _sweep_id(directory)
+
+    def open_parent(self, primary: str = "") -> str:
+        """The MLflow id of the sweep's own run; that of an earlier call goes on."""
+        identity = environment.process_identity()
+        for found in self._search("tags.kind = 'sweep'"):
+            self.client.log_batch(found.info.run_id, tags=_tags(identity | {"status": "running"}))
+            self.client.update_run(found.info.run_id, status="RUNNING")
+            return str(found.info.run_id)
+        note = f"Everything that the sweep {self.directory.name} compared" + (f" by {primary}." if primary else ".")
+        tags = {"kind": "sweep", "status": "running", facts.NOTE: note, **self._own_tags(), **identity}
+        created = self.client.create_run(self.experiment, tags=tags, run_name=self.directory.name)
+        return str(created.info.run_id)
+
+    def runs(self) -> dict[str, list[Run]]:
+        """The MLflow runs of this sweep by our run id: one each, or several after a mishap."""
+        found: dict[str, list[Run]] = {}
+        for run in self._search("tags.kind != 'sweep' and tags.kind != 'candidate'"):
+            found.setdefault(run.data.tags.get("run_id", ""), []).append(run)
+        return found
+
+    def candidates(self) -> dict[str, list[Run]]:
+        """The MLflow runs that stand for candidates, by candidate."""
+        found: dict[str, list[Run]] = {}
+        for run in self._search("tags.kind = 'candidate'"):
+            found.setdefault(run.data.tags.get("candidate", ""), []).append(run)
+        return found
+
+    def begin(self, record: RunRecord, parent: str, manifest: Manifest | None, tags: Mapping[str, str]) -> str:
+        """The MLflow id of a new run: parameters, tags and data set are there before the first epoch."""
+        everything = {**facts.identity_tags(record), **self._own_tags(), facts.PARENT: parent, "status": "running"}
+        created = self.client.create_run(
+            self.experiment,
+            start_time=facts.milliseconds(record.started),
+            tags={**everything, **tags},
+            run_name=facts.readable(record),
+        )
+        run = str(created.info.run_id)
+        self.client.log_batch(run, params=[Param(key, value) for key, value in facts.parameters(record).items()])
+        if manifest is not None:
+            spec = record.spec
+            name = spec.dataset.name if isinstance(spec, RunSpec) else spec.dataset
+            self.client.log_inputs(run, [facts.dataset_input(name, manifest)])
+        return run
+
+    def add(self, run: str, metrics: Sequence[Metric]) -> None:
+        """Log metrics of a run that has begun."""
+        for begin in range(0, len(metrics), METRICS_AT_ONCE):
+            self.client.log_batch(run, metrics=metrics[begin : begin + METRICS_AT_ONCE])
+
+    def end(self, run: str, stored: store.Stored, metrics: Sequence[Metric], ended: int) -> None:
+        """Close the run with its result, files and true status; `ended` in milliseconds since 1970."""
+        record = stored.record
+        folder = store.run_directory(self.directory, record.run_id)
+        own = [Metric(key, value, ended, 0) for key, value in facts.results(record).items()]
+        self.add(run, [*metrics, *own])
+        self._log_files(run, folder, record)
+        # The checksum comes after everything else: a run that has it is whole.
+        self.client.log_batch(run, tags=_tags(facts.ending_tags(record, stored.checksum)))
+        self.client.set_terminated(run, facts.STATUSES.get(record.status, "FAILED"), end_time=ended)
+
+    def send(self, stored: store.Stored, parent: str, manifest: Manifest | None) -> None:
+        """Put a run that has ended there from what lies on disk, in place of whatever is known of it."""
+        record = stored.record
+        history = store.run_directory(self.directory, record.run_id) / "history.csv"
+        run = self.begin(record, parent, manifest, {})
+        seconds = record.cost.seconds_total if record.cost else 0.0
+        began = facts.milliseconds(record.started)
+        ended = began + int(seconds * 1000) if began else int(time.time() * 1000)
+        epochs = facts.history_metrics(pd.read_csv(history), ended) if record.finished and history.exists() else []
+        self.end(run, stored, epochs, ended)
+
+    def is_whole(self, run: Run, stored: store.Stored) -> bool:
+        """Whether MLflow holds this very record, with its true status."""
+        status = facts.STATUSES.get(stored.record.status, "FAILED")
+        return run.data.tags.get("record") == stored.checksum and run.info.status == status
+
+    def remove(self, runs: Sequence[Run]) -> None:
+        """Move runs that were replaced to MLflow's deleted ones, from where they can be restored."""
+        for run in runs:
+            self.client.delete_run(run.info.run_id)
+
+    def end_orphans(self) -> None:
+        """Mark as killed what a dead process of this host left running, in any sweep of the experiment."""
+        where = "attributes.status = 'RUNNING'"
+        for run in self.client.search_runs([self.experiment], where, max_results=RUNS_AT_ONCE):
+            if not environment.is_alive(run.data.tags):
+                self.client.set_tag(run.info.run_id, "status", "interrupted")
+                self.client.set_terminated(run.info.run_id, "KILLED")
+
+    def close_parent(self, parent: str, status: str) -> None:
+        """Close the sweep's own run with the files of its folder: boards, report, manifests; not those of its runs."""
+        there = {file.path: file.file_size for file in self.client.list_artifacts(parent)}
+        for file in sorted(self.directory.iterdir()):
+            # The manifest of a large data set is heavy, and one sweep has only one.
+            is_there = file.name.startswith("manifest") and there.get(file.name) == file.stat().st_size
+            if file.is_file() and file.suffix in SHOWN and not file.name.startswith(".") and not is_there:
+                self.client.log_artifact(parent, str(file))
+        self.client.set_tag(parent, "status", status.lower())
+        self.client.set_terminated(parent, status)
+
+    def manifest(self, record: RunRecord) -> Manifest | None:
+        """The pictures of this run, if they are still told in the sweep's folder."""
+        fold = record.spec.dataset.fold if isinstance(record.spec, RunSpec) else record.spec.fold
+        names = ["manifest.csv"] if fold is None else [f"manifest-fold{fold}.csv", "manifest.csv"]
+        path = next((self.directory / name for name in names if (self.directory / name).exists()), None)
+        return _read_manifest(path, path.stat().st_mtime_ns) if path else None
+
+    def _own_tags(self) -> dict[str, str]:
+        return {"sweep": self.directory.name, "sweep_id": self.sweep_id}
+
+    def _search(self, where: str) -> list[Run]:
+        """All runs of this sweep to which the condition applies, the newest first."""
+        mine = f"tags.sweep_id = '{self.sweep_id}' and {where}"
+        found: list[Run] = []
+        token: str | None = None
+        while True:
+            page = self.client.search_runs([self.experiment], mine, max_results=RUNS_AT_ONCE, page_token=token)
+            found += page
+            token = page.token
+            if not token:
+                return [run for run in found if run.data.tags.get("sweep") == self.directory.name]
+
+    def _log_files(self, run: str, folder: Path, record: RunRecord) -> None:
+        """The run's files; a model as one that MLflow can load."""
+        entries = [entry for entry in sorted(folder.iterdir()) if not entry.name.startswith(".")]
+        for entry in entries:
+            if entry.name == "model.keras" and record.finished:
+                with models.packed(entry, record) as model:
+                    self.client.log_artifacts(run, str(model), "model")
+            elif entry.is_dir():
+                self.client.log_artifacts(run, str(entry), entry.name)
+            else:
+                self.client.log_artifact(run, str(entry))
+
+
+def _sweep_id(directory: Path) -> str:
+    """What tells this sweep from all others on a shared server, whatever they are called; made once."""
+    path = directory / ".sweep-id"
+    directory.mkdir(parents=True, exist_ok=True)
+    with FileLock(directory / ".sweep-id.lock"):
+        if not path.exists():
+            store.write_text(path, uuid.uuid4().hex + "\n")
+        return path.read_text("utf-8").strip()
+
+
+@functools.lru_cache(maxsize=4)
+def _read_manifest(path: Path, changed: int) -> Manifest:
+    return Manifest.read_csv(path)
+
+
+def _tags(tags: Mapping[str, str]) -> list[RunTag]:
+    return [RunTag(key, value) for key, value in tags.items()]

@@ -1,0 +1,111 @@
+"""Opening MLflow's store: once for all processes, whole or not at all, and without waiting for a dead server."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+# MLflow reads these while it loads: a server that is gone must not hold up a sweep for minutes, and nothing is reported
+# to anyone who was not asked for.
+for _name, _value in {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}.items():
+    os.environ.setdefault(_name, _value)
+
+from filelock import FileLock  # noqa: E402
+from mlflow import MlflowClient  # noqa: E402
+from mlflow.exceptions import MlflowException  # noqa: E402
+from sqlalchemy.engine import make_url  # noqa: E402
+from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
+
+from benchmark.credentials import without_credentials  # noqa: E402
+
+TROUBLE = (MlflowException, SQLAlchemyError, OSError)
+"""What a store that cannot be used raises."""
+
+# The first opening of a database tells the story of forty migrations; a lost server is said in a sentence of our own.
+for _name, _level in {"alembic": logging.WARNING, "mlflow": logging.WARNING, "urllib3": logging.ERROR}.items():
+    logging.getLogger(_name).setLevel(_level)
+
+
+class TrackingUnavailable(RuntimeError):
+    """MLflow's server or database cannot be used."""
+
+
+class Opened(NamedTuple):
+    """A store that answers, and the experiment in it."""
+
+    client: MlflowClient
+    experiment: str
+
+
+def default_uri(results: Path) -> str:
+    """The database in the results folder."""
+    return f"sqlite:///{results.absolute()}/mlflow.db"
+
+
+def open_experiment(uri: str, results: Path, name: str) -> Opened:
+    """The data set's experiment in the store at `uri`; both are made when they are not there.
+
+    Raises:
+        TrackingUnavailable: the store cannot be opened.
+    """
+    # Several processes that open a fresh database at once would break it.
+    with FileLock(results / ".mlflow.lock"), whole_or_absent(uri, results):
+        client = MlflowClient(uri)
+        found = client.get_experiment_by_name(name)
+        _let_readers_and_writers_meet(uri)
+        if found is not None:
+            return Opened(client, str(found.experiment_id))
+        # A server keeps the files itself; beside a database they lie in the results folder.
+        location = None if uri.startswith("http") else (results.absolute() / "mlartifacts" / name).as_uri()
+        note = f"Classifiers compared on {name}: a sweep's run holds one run for each candidate, and that its seeds."
+        tags = {"mlflow.note.content": note}
+        return Opened(client, str(client.create_experiment(name, artifact_location=location, tags=tags)))
+
+
+@contextmanager
+def whole_or_absent(uri: str, results: Path) -> Iterator[None]:
+    """Opening a store: what goes wrong is said, and no half-made database is left, which would be broken for ever.
+
+    Raises:
+        TrackingUnavailable: the store cannot be used.
+    """
+    database = results / "mlflow.db"
+    fresh = uri == default_uri(results) and not database.exists()
+    try:
+        yield
+    except TROUBLE as error:
+        if fresh:
+            for end in ("", "-wal", "-shm"):
+                Path(f"{database}{end}").unlink(missing_ok=True)
+        raise TrackingUnavailable(
+            f"found no usable MLflow store at {without_credentials(uri)} ({first_line(error)}); expected a database or "
+            "server that answers: correct tracking.uri, free some disk, or tracking=none for results/ alone"
+        ) from error
+
+
+def first_line(error: Exception) -> str:
+    """What the error says first, without credentials."""
+    return without_credentials((str(error).strip().splitlines() or [type(error).__name__])[0])[:200]
+
+
+def _let_readers_and_writers_meet(uri: str) -> None:
+    """Put a SQLite database into WAL mode, which it keeps: who reads no longer holds up who writes."""
+    if not uri.startswith("sqlite"):
+        return
+    database = make_url(uri).database
+    if database:
+        connection = sqlite3.connect(database, timeout=20)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        finally:
+            connection.close()

@@ -1,0 +1,196 @@
+"""The tracker: what the sweep tells MLflow while it works, without ever being stopped by it."""
+
+from __future__ import annotations
+
+import functools
+import shlex
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec
+
+from mlflow.entities import Metric, Run
+
+from benchmark import environment, store
+from benchmark.board.table import Leaderboard
+from benchmark.credentials import without_credentials
+from benchmark.records import RunRecord
+from benchmark.tracking import candidates, facts, sending
+from benchmark.tracking.ledger import Ledger
+from benchmark.tracking.opening import TROUBLE, default_uri, first_line, open_experiment, whole_or_absent
+from datasets.manifest import Manifest
+
+SECONDS_BETWEEN_BATCHES = 2.0
+SECONDS_OF_REST = 20.0
+"""How long a store that failed is left alone before it is asked again."""
+
+Arguments = ParamSpec("Arguments")
+
+
+@dataclass
+class OpenRun:
+    """A run that has begun in MLflow."""
+
+    mlflow_id: str
+    sent: float
+    """When its epochs were sent last, on the monotonic clock."""
+    waiting: list[Metric] = field(default_factory=list)
+
+
+def _never_stops_the_sweep(
+    method: Callable[Concatenate[SweepTracker, Arguments], None],
+) -> Callable[Concatenate[SweepTracker, Arguments], None]:
+    """The method; while the store does not answer it is left alone, and what it misses is sent when it is back."""
+
+    @functools.wraps(method)
+    def guarded(tracker: SweepTracker, /, *values: Arguments.args, **named: Arguments.kwargs) -> None:
+        if tracker.is_resting():
+            return
+        try:
+            method(tracker, *values, **named)
+        except TROUBLE as error:
+            tracker.lose(first_line(error))
+
+    return guarded
+
+
+class SweepTracker:
+    """One sweep in MLflow: a run for the sweep in the data set's experiment, below it candidates and their seeds."""
+
+    def __init__(self, uri: str | None, results: Path, dataset: str, sweep: str) -> None:
+        """Open or create the store, the experiment and the sweep's own run; send what an earlier call could not.
+
+        Raises:
+            TrackingUnavailable: the store cannot be opened.
+        """
+        self._uri = uri or default_uri(results)
+        self._is_default = uri is None
+        self._directory = results / sweep
+        self._open: dict[str, OpenRun] = {}
+        self._rests_until = 0.0
+        self._behind = False
+        opened = open_experiment(self._uri, results, dataset)
+        with whole_or_absent(self._uri, results):
+            self._ledger = Ledger(opened, self._directory)
+            self._ledger.end_orphans()
+            self._parent = self._ledger.open_parent()
+            self._catch_up()
+            self._known = self._ledger.runs()
+
+    @property
+    def uri(self) -> str:
+        """Where the store is, without credentials."""
+        return without_credentials(self._uri)
+
+    def is_resting(self) -> bool:
+        """Whether the store failed a moment ago."""
+        return time.monotonic() < self._rests_until
+
+    def lose(self, reason: str) -> None:
+        """Leave the store alone for a while; said once until it is back."""
+        if not self._behind:
+            print(  # noqa: T201
+                f"warning: MLflow does not answer ({reason}); the sweep goes on, every result is kept in "
+                f"{self._directory}, and what MLflow misses is sent when it is back",
+                file=sys.stderr,
+            )
+        self._behind = True
+        self._rests_until = time.monotonic() + SECONDS_OF_REST
+
+    @_never_stops_the_sweep
+    def start(self, record: RunRecord, manifest: Manifest) -> None:
+        """Open the run, in place of an earlier one with its id; several may be open at once."""
+        code = environment.code()
+        tags = {"commit": str(code["commit"]), "dirty": str(code["dirty"]).lower(), **environment.process_identity()}
+        mlflow_id = self._ledger.begin(record, self._parent, manifest, tags)
+        self._open[record.run_id] = OpenRun(mlflow_id, time.monotonic())
+        self._ledger.remove(self._known.pop(record.run_id, []))
+
+    @_never_stops_the_sweep
+    def epoch(self, run_id: str, row: Mapping[str, Any]) -> None:
+        """One epoch's metrics; they are sent every few seconds, so that the user interface is live."""
+        opened = self._open.get(run_id)
+        if opened is None:
+            return
+        opened.waiting += facts.epoch_metrics(row, int(time.time() * 1000))
+        if time.monotonic() - opened.sent > SECONDS_BETWEEN_BATCHES * len(self._open):
+            self._ledger.add(opened.mlflow_id, opened.waiting)
+            opened.waiting.clear()
+            opened.sent = time.monotonic()
+
+    def finish(self, record: RunRecord, directory: Path) -> None:
+        """Close the run whose record and files lie in this folder, with its result, files and true status."""
+        opened = self._open.pop(record.run_id, None)
+        try:
+            stored = store.load_stored(directory)
+        except store.BrokenRecord:
+            stored = None
+        if opened is None or stored is None or self.is_resting():
+            self._behind = True
+        else:
+            self._finish(opened, stored)
+
+    @_never_stops_the_sweep
+    def board(self, board: Leaderboard) -> None:
+        """Give every candidate a run of its own with mean, interval and ranks, above those of its seeds."""
+        candidates.write(self._ledger, self._parent, board)
+
+    def close(self, status: str) -> None:
+        """Close the sweep's own run: FINISHED, FAILED or KILLED, with the boards and the report as artifacts."""
+        self._rests_until = 0.0
+        self._close(status)
+        if self._behind:
+            uri = "" if self._is_default else f" --uri {shlex.quote(self.uri)}"
+            print(  # noqa: T201
+                f"warning: MLflow has missed some runs; when it answers again, `bench mlflow push "
+                f"{shlex.quote(str(self._directory))}{uri}` sends them",
+                file=sys.stderr,
+            )
+
+    @_never_stops_the_sweep
+    def _finish(self, opened: OpenRun, stored: store.Stored) -> None:
+        if self._behind:
+            self._catch_up()  # sends this run with the others
+        else:
+            self._ledger.end(opened.mlflow_id, stored, opened.waiting, int(time.time() * 1000))
+
+    @_never_stops_the_sweep
+    def _close(self, status: str) -> None:
+        self._catch_up()
+        self._ledger.close_parent(self._parent, status)
+
+    def _catch_up(self) -> None:
+        """Send what the store has missed."""
+        sending.reconcile(self._ledger, self._parent, self._is_open)
+        self._behind = False
+
+    def _is_open(self, run: Run) -> bool:
+        """Whether this or another living process is at the run."""
+        if run.info.status != "RUNNING" or not environment.is_alive(run.data.tags):
+            return False
+        identity = environment.process_identity()
+        is_mine = all(run.data.tags.get(key) == value for key, value in identity.items())
+        return not is_mine or any(opened.mlflow_id == run.info.run_id for opened in self._open.values())
+
+
+class NoTracker:
+    """Nothing but the results folder."""
+
+    uri = None
+
+    def start(self, record: RunRecord, manifest: Manifest) -> None:
+        """Log nothing."""
+
+    def epoch(self, run_id: str, row: Mapping[str, Any]) -> None:
+        """Log nothing."""
+
+    def finish(self, record: RunRecord, directory: Path) -> None:
+        """Log nothing."""
+
+    def board(self, board: Leaderboard) -> None:
+        """Log nothing."""
+
+    def close(self, status: str) -> None:
+        """Log nothing."""
