@@ -57,16 +57,33 @@ def calibration_intervals(
     errors: Sequence[CalibrationError], families: Sequence[Hashable]
 ) -> tuple[CalibrationInterval, ...]:
     """Intervals of candidates whose spread between seeds is pooled within their family."""
+    relatives: dict[Hashable, list[npt.NDArray[np.float64]]] = {}
+    for error, family in zip(errors, families, strict=True):
+        relatives.setdefault(family, []).append(error.scores)
+    spreads = {family: _pooled(scores) for family, scores in relatives.items()}
     rows = []
     for error, family in zip(errors, families, strict=True):
-        relatives = [other.scores for other, name in zip(errors, families, strict=True) if name == family]
-        freedom = sum(scores.size - 1 for scores in relatives)
-        score, half = float(error.scores.mean()), error.reach
+        score, half, spread = float(error.scores.mean()), error.reach, spreads[family]
         if error.scores.size > 1:
-            pooled = sum(float(((scores - scores.mean()) ** 2).sum()) for scores in relatives) / freedom
-            half = float(np.hypot(half, stats.t.ppf(0.975, freedom) * np.sqrt(pooled / error.scores.size)))
+            of_seeds = stats.t.ppf(0.975, spread.freedom) * np.sqrt(spread.variance / error.scores.size)
+            half = float(np.hypot(half, of_seeds))
         rows.append(CalibrationInterval(score, max(0.0, score - half), min(1.0, score + half)))
     return tuple(rows)
+
+
+class _Spread(NamedTuple):
+    """Variance between seeds within candidates, and its degrees of freedom; NaN and 0 for single seeds only."""
+
+    variance: float
+    freedom: int
+
+
+def _pooled(scores: Sequence[npt.NDArray[np.float64]]) -> _Spread:
+    """The spread that the candidates of a family share."""
+    freedom = sum(one.size - 1 for one in scores)
+    if not freedom:
+        return _Spread(np.nan, 0)
+    return _Spread(sum(float(((one - one.mean()) ** 2).sum()) for one in scores) / freedom, freedom)
 
 
 def _gaps_by_group(predictions: Predictions) -> npt.NDArray[np.float64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from benchmark.records import Baseline, RunRecord
@@ -44,12 +45,12 @@ class Candidate:
         """Whether this is a reference row that trains nothing."""
         return isinstance(self.spec, Baseline)
 
-    @property
+    @cached_property
     def planned_seeds(self) -> tuple[int, ...]:
         """The seeds of all records, pending ones too."""
         return tuple(sorted({record.seed for record in self.records}))
 
-    @property
+    @cached_property
     def complete(self) -> tuple[tuple[RunRecord, ...], ...]:
         """For each seed with a result in every fold: its records in the order of the folds."""
         found = {(record.seed, fold_of(record)): record for record in self.records if record.finished}

@@ -13,6 +13,7 @@ from benchmark.statistics.swaps import default_draws
 from benchmark.statistics.variance import canonical_order, variance_parts
 
 _TIE = 1e-12
+_MOST_DRAWS = 4000
 _BLOCK_NUMBERS = 2**20
 
 
@@ -24,7 +25,7 @@ def honest_score(outcomes: Outcomes, metric: Metric, *, seed: int, draws: int | 
     lacks do not count in it. One candidate: its own score, since nothing was picked. One group: NaN, since
     nothing can be left out.
 
-    draws: as many as `default_draws` says unless given.
+    draws: as many as `default_draws` says, but 4000 at most, unless given.
 
     Raises UnknownMetric.
     """
@@ -33,9 +34,9 @@ def honest_score(outcomes: Outcomes, metric: Metric, *, seed: int, draws: int | 
     if parts.score.size == 1:
         return sign * float(parts.score[0])
     ordered = outcomes.reordered(canonical_order(outcomes, parts))
-    score = (_mean_scorer if metric in ("accuracy", "log_loss") else _class_scorer)(ordered, metric)
+    score = _scorer(ordered, metric)
     total, scored = 0.0, 0
-    for bags in _bags(ordered, seed, draws or default_draws(parts.score.size)):
+    for bags in _bags(ordered, seed, draws or min(default_draws(parts.score.size), _MOST_DRAWS)):
         inside, outside = score(bags), score((bags == 0).astype(np.float64))
         winners = inside >= inside.max(axis=1, keepdims=True) - _TIE
         total += float(np.sum((outside * winners).sum(axis=1) / winners.sum(axis=1)))
@@ -58,8 +59,15 @@ def _bags(outcomes: Outcomes, seed: int, draws: int) -> Iterator[Floats]:
             yield partial.astype(np.float64)
 
 
+def _scorer(outcomes: Outcomes, metric: Metric) -> Callable[[Floats], Floats]:
+    """From group weights [b, G] to scores [b, K]."""
+    if metric == "macro_f1":
+        return _f1_scorer(outcomes)
+    return _recall_scorer(outcomes) if metric == "balanced_accuracy" else _mean_scorer(outcomes, metric)
+
+
 def _mean_scorer(outcomes: Outcomes, metric: Metric) -> Callable[[Floats], Floats]:
-    """Scores [b, K] for group weights [b, G] of a metric that is a mean over images."""
+    """Scores of a metric that is a mean over images."""
     by_image = (
         (a.log_probability if metric == "log_loss" else a.predicted == outcomes.truth).mean(axis=0)
         for a in outcomes.candidates
@@ -69,8 +77,28 @@ def _mean_scorer(outcomes: Outcomes, metric: Metric) -> Callable[[Floats], Float
     return lambda weights: (weights @ values.T) / (weights @ sizes)[:, None]
 
 
-def _class_scorer(outcomes: Outcomes, metric: Metric) -> Callable[[Floats], Floats]:
-    """Scores [b, K] for group weights [b, G] of a metric that is a mean over classes."""
+def _recall_scorer(outcomes: Outcomes) -> Callable[[Floats], Floats]:
+    """Scores of balanced accuracy: of the images of one class and group only the share answered rightly counts."""
+    names = outcomes.truth_codes * outcomes.group_count + outcomes.groups
+    cells, cell = np.unique(names, return_inverse=True)
+    label, group = np.divmod(cells, outcomes.group_count)
+    sizes = np.bincount(cell).astype(np.float64)
+    right = [np.bincount(cell, (a.predicted == outcomes.truth).mean(axis=0)) for a in outcomes.candidates]
+    values = np.array(right)
+    starts = np.searchsorted(label, np.arange(outcomes.present_classes.size))
+
+    def scores(weights: Floats) -> Floats:
+        drawn = weights[:, group]
+        totals = np.add.reduceat(drawn * sizes, starts, axis=1)
+        share = np.divide(1, totals, out=np.zeros_like(totals), where=totals > 0)
+        drawn *= share[:, label]
+        return (drawn @ values.T) / (totals > 0).sum(axis=1)[:, None]
+
+    return scores
+
+
+def _f1_scorer(outcomes: Outcomes) -> Callable[[Floats], Floats]:
+    """Scores of macro-F1, which is no mean over images: each seed's counts are weighed and its score computed."""
     rows = [row[None] for answers in outcomes.candidates for row in answers.predicted]
     seeds = np.array([answers.seeds for answers in outcomes.candidates])
     starts = np.concatenate([[0], np.cumsum(seeds)[:-1]])
@@ -82,13 +110,9 @@ def _class_scorer(outcomes: Outcomes, metric: Metric) -> Callable[[Floats], Floa
     def scores(weights: Floats) -> Floats:
         across = np.ascontiguousarray(weights.T)
         sizes = truth @ across
-        right = (counts.right @ across).reshape(shape)
-        if metric == "macro_f1":
-            top, bottom = 2 * right, sizes + (counts.predicted @ across).reshape(shape)
-        else:
-            top, bottom = right, np.broadcast_to(sizes, right.shape)
-        held = np.broadcast_to(sizes > 0, right.shape)
-        by_class = np.divide(top, bottom, out=np.zeros_like(right), where=held)
+        top = 2 * (counts.right @ across).reshape(shape)
+        bottom = sizes + (counts.predicted @ across).reshape(shape)
+        by_class = np.divide(top, bottom, out=np.zeros_like(top), where=np.broadcast_to(sizes > 0, top.shape))
         by_row = by_class.sum(axis=1) / (sizes > 0).sum(axis=0)
         return (np.add.reduceat(by_row, starts, axis=0) / seeds[:, None]).T
 

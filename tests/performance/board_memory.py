@@ -60,7 +60,8 @@ def main() -> None:
     parser.add_argument("setting", nargs="*", help="CANDIDATES IMAGES SEEDS METRIC, in this process")
     words = parser.parse_args().setting
     if words:
-        measure(*map(int, words[:3]), words[3])
+        candidates, images, seeds, metric = words
+        measure(int(candidates), int(images), int(seeds), metric)
         return
     sys.stdout.write("candidates  images seeds             metric   before     peak  seconds   tied   (GiB)\n")
     sys.stdout.flush()
