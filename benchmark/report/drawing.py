@@ -15,6 +15,9 @@ _LOG_FROM = 6.0
 """A range is drawn in logarithms from this ratio of its ends on."""
 
 
+_MOST_LOG_TICKS = 9
+
+
 class Tick(NamedTuple):
     """A mark on an axis: where, and what it says."""
 
@@ -42,7 +45,7 @@ class Axis(NamedTuple):
         """Marks at round values, at most about seven."""
         numbers = np.array(_round_values(self.low, self.high, self.logarithmic))
         return [
-            Tick(round(at, 1), f"{value:g}")
+            Tick(round(at, 1), tick_text(value))
             for at, value in zip(self.place(numbers).tolist(), numbers.tolist(), strict=True)
         ]
 
@@ -114,15 +117,27 @@ def curve(values: Sequence[float], texts: Sequence[str], width: float, height: f
     return Curve(" ".join(f"{point.x},{point.y}" for point in points), points)
 
 
+def tick_text(value: float) -> str:
+    """A round number in few characters: `0.25`, `500`, `200k`, `5M`, `1G`."""
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= max(size, 100_000):
+            return f"{value / size:g}{letter}"
+    return f"{value:g}"
+
+
 def _round_values(low: float, high: float, logarithmic: bool) -> list[float]:
     if not logarithmic:
         rough = (high - low) / 6
         step = next(
-            unit for exponent in range(-3, 12) for unit in (10.0**exponent, 2 * 10.0**exponent, 5 * 10.0**exponent)
+            unit for exponent in range(-6, 15) for unit in (10.0**exponent, 2 * 10.0**exponent, 5 * 10.0**exponent)
             if unit >= rough
         )  # fmt: skip
         first = math.ceil(low / step)
-        return [round(number * step, 6) for number in range(first, math.floor(high / step) + 1)]
+        return [round(number * step, 9) for number in range(first, math.floor(high / step) + 1)]
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    numbers = [digit * 10.0**decade for decade in decades for digit in (1, 2, 5)]
-    return [number for number in numbers if low <= number <= high]
+    for digits, apart in (((1, 2, 5), 1), ((1,), 1), ((1,), 2), ((1,), 4)):
+        numbers = [digit * 10.0**decade for decade in decades if decade % apart == 0 for digit in digits]
+        numbers = [number for number in numbers if low <= number <= high]
+        if len(numbers) <= _MOST_LOG_TICKS:
+            break
+    return numbers

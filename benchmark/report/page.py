@@ -10,6 +10,9 @@ from typing import Any
 
 import jinja2
 
+from benchmark.board.sentences import score_text
+from benchmark.report import palette
+
 TEMPLATES = Path(__file__).with_name("templates")
 
 # Control characters, and those that change the direction of the text after them.
@@ -57,5 +60,6 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"shown": shown, "thousands": thousands, "counted": counted}
+    environment.filters |= {"shown": shown, "thousands": thousands, "counted": counted, "score": score_text}
+    environment.globals |= {"palette": palette, "ink": palette.ink, "shade": palette.shade}
     return environment

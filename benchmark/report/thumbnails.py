@@ -26,13 +26,27 @@ class Thumbnail(NamedTuple):
     height: int
 
 
+class Jpeg(NamedTuple):
+    """A small picture: the bytes of a JPEG file and its size in pixels."""
+
+    data: bytes
+    width: int
+    height: int
+
+
 def thumbnail(root: Path, path: str) -> Thumbnail | None:
     """The picture made small, or None if the file can no longer be read."""
+    found = small_jpeg(root, path, SIDE)
+    return None if found is None else as_thumbnail(found)
+
+
+def small_jpeg(root: Path, path: str, side: int) -> Jpeg | None:
+    """The picture with at most `side` pixels a side, or None if the file can no longer be read."""
     try:
         with quiet_decoding(), Image.open(io.BytesIO(read_picture(str(root), path))) as opened:
             # A large JPEG is decoded at a fraction of its size, which is all that is needed here.
-            opened.draft(None, (2 * SIDE, 2 * SIDE))
-            return small(to_rgb(ImageOps.exif_transpose(opened)))
+            opened.draft(None, (2 * side, 2 * side))
+            return jpeg(to_rgb(ImageOps.exif_transpose(opened)), side)
     except Exception:  # a decoder may raise anything; the page says that the picture is gone
         return None
 
@@ -48,9 +62,19 @@ def picture(root: Path, path: str) -> Image.Image | None:
 
 def small(image: Image.Image) -> Thumbnail:
     """The RGB image as a thumbnail."""
+    return as_thumbnail(jpeg(image, SIDE))
+
+
+def jpeg(image: Image.Image, side: int) -> Jpeg:
+    """The RGB image with at most `side` pixels a side."""
     copy = image.copy()
-    copy.thumbnail((SIDE, SIDE))
+    copy.thumbnail((side, side))
     buffer = io.BytesIO()
     copy.save(buffer, "JPEG", quality=_QUALITY, optimize=True)
-    text = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return Thumbnail(f"data:image/jpeg;base64,{text}", *copy.size)
+    return Jpeg(buffer.getvalue(), *copy.size)
+
+
+def as_thumbnail(found: Jpeg) -> Thumbnail:
+    """The JPEG as a data URI."""
+    text = base64.b64encode(found.data).decode("ascii")
+    return Thumbnail(f"data:image/jpeg;base64,{text}", found.width, found.height)
