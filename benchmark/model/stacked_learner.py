@@ -1,0 +1,133 @@
+"""Stacked learner: one head of a stack, from its first weights on, an epoch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from benchmark.model.losses import Objective
+from benchmark.model.seeds import derive
+from benchmark.model.stacked_epochs import Plan, Recipe, Rows, State, fill_up, training
+from benchmark.model.stacked_layers import Masks, head, shares
+from benchmark.model.stacked_updates import rule, start
+from benchmark.model.steps import RESIDENT_BYTES, Totals
+from benchmark.spec import RunSpec
+
+BLOCK_BYTES = 64 * 1024**2
+"""Activations gathered at a time when they do not all stay on the device."""
+
+Indices = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+
+class Examples:
+    """What heads train on, shared between them."""
+
+    def __init__(self, inputs: Floats, rows: Indices, targets: Indices | Floats, views: int) -> None:
+        """Inputs (R, d), the rows of the examples in them, and the examples' class indices or shares of the classes.
+
+        There are `views` examples of each picture: with n pictures, example v * n + i is view v of picture i.
+        """
+        self.views = views
+        self.pictures = len(rows) // views
+        self._inputs = inputs
+        self._rows = rows
+        self._targets = targets
+        self._resident = self._gathered(np.arange(len(rows))) if len(rows) * self.row_bytes <= RESIDENT_BYTES else None
+
+    @property
+    def row_bytes(self) -> int:
+        """Of one example's activations."""
+        return 4 * self._inputs.shape[1]
+
+    def blocks(self, order: Indices, batch_size: int) -> Iterator[Rows]:
+        """The examples in this order, whole batches at a time and in arrays of equal shapes."""
+        if self._resident is not None:
+            yield self._block(self._resident, order, batch_size, -(-len(order) // batch_size))
+            return
+        steps = max(min(BLOCK_BYTES // (batch_size * self.row_bytes), -(-len(order) // batch_size)), 1)
+        for first in range(0, len(order), steps * batch_size):
+            some = order[first : first + steps * batch_size]
+            gathered = self._gathered(fill_up(some, batch_size, steps).ravel())
+            yield self._block(gathered, np.arange(len(some)), batch_size, steps)
+
+    def _gathered(self, examples: Indices) -> tuple[tf.Tensor, tf.Tensor]:
+        return tf.constant(self._inputs[self._rows[examples]]), tf.constant(self._targets[examples])
+
+    def _block(self, gathered: tuple[tf.Tensor, tf.Tensor], order: Indices, batch_size: int, steps: int) -> Rows:
+        filled = fill_up(order.astype(np.int32), batch_size, steps)
+        return Rows(*gathered, tf.constant(filled), tf.constant(len(order), tf.int32))
+
+
+class Weight:
+    """A weight's present value."""
+
+    def __init__(self, value: tf.Tensor) -> None:
+        self.value = value
+
+
+class Learner:
+    """A head's weights and what its optimizer remembers."""
+
+    def __init__(
+        self, spec: RunSpec, class_weights: tuple[float, ...], examples: Examples, weights: Sequence[Floats]
+    ) -> None:
+        """The head before its first epoch, with these weights in the order of the Keras head's."""
+        architecture, kept = head(spec.head), 1 - np.array(shares(spec.head))
+        self._plan = Plan(architecture, rule(spec.training), spec.training.batch_size)
+        self._examples = examples
+        self._seed = spec.seed
+        # Exactly the share that a threshold of 32 bits makes.
+        thresholds = np.rint((1 - kept) * 2**32).astype(np.uint32)
+        self._thresholds = tf.constant(thresholds)
+        self._scales = tf.constant((1 / (1 - thresholds / 2**32)).astype(np.float32))
+        numbers = (class_weights, spec.weighting.focal_gamma, spec.training.label_smoothing)
+        self._objective = Objective(*(tf.constant(number, tf.float32) for number in numbers))
+        self.weights = [Weight(tf.constant(weight)) for weight in weights]
+        self._slots = start(self._plan.rule, weights, architecture.learns)
+        self._epochs = 0
+        self._steps = 0
+
+    def train(self, order: Indices, rates: Floats) -> Totals:
+        """Train an epoch on the pictures in this order, each with one of its views; means over them."""
+        self._epochs += 1
+        lengths, words = self._plan.rule.lengths(rates, self._steps), self._words(len(order))
+        sums, done, batch_size = tf.zeros(3, tf.float64), 0, self._plan.batch_size
+        for rows in self._examples.blocks(self._drawn(order), batch_size):
+            steps = rows.order.shape[0]
+            some = slice(done * batch_size, (done + steps) * batch_size)
+            recipe = Recipe(
+                tf.constant(_of_length(lengths[done : done + steps], steps)),
+                self._objective,
+                Masks(tf.constant(fill_up(words[:, some], batch_size, steps)), self._thresholds, self._scales),
+            )
+            state = State([weight.value for weight in self.weights], self._slots, sums)
+            state = training(self._plan)(rows, recipe, state)
+            for weight, value in zip(self.weights, state.weights, strict=True):
+                weight.value = value
+            self._slots, sums, done = state.slots, state.sums, done + steps
+        self._steps += len(rates)
+        return Totals(*(sums.numpy() / len(order)).tolist())
+
+    def _drawn(self, order: Indices) -> Indices:
+        """The examples shown for the pictures in this order."""
+        views = self._examples.views
+        if views == 1:
+            return order
+        drawn = np.random.default_rng(derive(self._seed, "views", self._epochs)).integers(0, views, len(order))
+        return drawn * self._examples.pictures + order
+
+    def _words(self, number: int) -> npt.NDArray[np.uint32]:
+        """(D, number) random words that decide what this epoch's rows lose in each dropout."""
+        streams = [derive(self._seed, "dropout", name, self._epochs) for name in self._plan.head.dropouts]
+        words = [np.random.default_rng(seed).integers(0, 2**32, number, dtype=np.uint32) for seed in streams]
+        return np.array(words, np.uint32).reshape(len(streams), number)
+
+
+def _of_length(values: Floats, length: int) -> Floats:
+    """The rows, and zeros up to this length."""
+    return np.pad(values, ((0, length - len(values)), (0, 0)))
