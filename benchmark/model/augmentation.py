@@ -41,6 +41,11 @@ class Augmentation(NamedTuple):
 
     layers: tuple[keras.Layer, ...]
 
+    @property
+    def mixes(self) -> bool:
+        """Whether labels change together with pictures."""
+        return any(type(layer).__name__ in _MIXING for layer in self.layers)
+
     def __call__(self, batch: Batch) -> Batch:
         """The batch changed: same shapes, pixels still 0..255."""
         for layer in self.layers:

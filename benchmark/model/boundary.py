@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
 import keras
+import tensorflow as tf
 
 from backbones.build import trunk
 from benchmark.model import whitening
@@ -16,13 +18,44 @@ class TooManyLayers(ValueError):
     """More learning layers asked for than the backbone has."""
 
 
+Shapes = tuple[tuple[int, ...], ...]
+"""Of the tensors that cross a boundary, without the axis of the pictures."""
+
+
+class Unpacking(NamedTuple):
+    """Stands in for the part below a boundary when the activations that cross it are there already, flattened."""
+
+    shapes: Shapes
+
+    def __call__(self, flat: tf.Tensor, training: bool) -> list[tf.Tensor] | tf.Tensor:
+        """What crosses, of rows (N, D) that `pack` made: a tensor, or several; the same in training and inference."""
+        parts = tf.split(flat, [math.prod(shape) for shape in self.shapes], axis=1)
+        return _alone([tf.reshape(part, (-1, *shape)) for part, shape in zip(parts, self.shapes, strict=True)])
+
+
+def pack(crossing: list[tf.Tensor] | tf.Tensor) -> tf.Tensor:
+    """Tensors of N pictures as rows (N, D) float32, one tensor after the other."""
+    tensors = crossing if isinstance(crossing, list | tuple) else [crossing]
+    flat = [tf.reshape(tf.cast(one, tf.float32), (-1, math.prod(one.shape[1:]))) for one in tensors]
+    return tf.concat(flat, axis=1)
+
+
 class Split(NamedTuple):
     """Two models in sequence; their layers are the classifier's own."""
 
-    below: keras.Model | None
+    below: keras.Model | Unpacking | None
     """Pixels -> activations, always in inference mode, no gradients; None when everything learns."""
     above: keras.Model
     """Activations (or pixels) -> logits (N, C)."""
+
+    def unpacking(self) -> Split:
+        """The same boundary for activations that are there already, packed."""
+        return Split(Unpacking(self.shapes), self.above)
+
+    @property
+    def shapes(self) -> Shapes:
+        """Of the tensors that cross the boundary."""
+        return tuple(tuple(tensor.shape[1:]) for tensor in self.above.inputs)
 
 
 def split(classifier: Classifier, stage: Stage) -> Split:
@@ -31,20 +64,29 @@ def split(classifier: Classifier, stage: Stage) -> Split:
     Raises:
         TooManyLayers: `finetune.last_n` exceeds the backbone's layers.
     """
-    for layer in classifier.backbone.layers:
-        layer.trainable = stage.mode == "full" and layer.name != whitening.LAYER
+    freeze(classifier, stage)
     if stage.mode == "full":
         return Split(None, classifier.logits)
     if stage.mode == "frozen" or stage.last_n is None:
         return Split(classifier.backbone, classifier.head)
-    learning = last_layers(classifier.backbone, stage.last_n)
-    for layer in learning:
-        layer.trainable = True
-    entering = _entering(classifier.logits, learning[0])
+    entering = _alone(_entering(classifier.logits, last_layers(classifier.backbone, stage.last_n)[0]))
     return Split(
         keras.Model(classifier.backbone.input, entering, name="below"),
         keras.Model(entering, classifier.logits.output, name="above"),
     )
+
+
+def freeze(classifier: Classifier, stage: Stage) -> None:
+    """Set the trainable flags of the classifier's layers for a stage; they hold for what is compiled from then on.
+
+    Raises:
+        TooManyLayers: `finetune.last_n` exceeds the backbone's layers.
+    """
+    for layer in classifier.backbone.layers:
+        layer.trainable = stage.mode == "full" and layer.name != whitening.LAYER
+    if stage.mode == "last_n" and stage.last_n is not None:
+        for layer in last_layers(classifier.backbone, stage.last_n):
+            layer.trainable = True
 
 
 def last_layers(backbone: keras.Model, number: int) -> tuple[keras.Layer, ...]:
@@ -62,6 +104,11 @@ def last_layers(backbone: keras.Model, number: int) -> tuple[keras.Layer, ...]:
             "first one with weights on: lower it, or choose finetune=full"
         )
     return tuple(layers[-number:])
+
+
+def _alone(tensors: list[Any]) -> Any:
+    """The only one of the tensors, or all of them."""
+    return tensors[0] if len(tensors) == 1 else tensors
 
 
 def _entering(model: keras.Model, first: keras.Layer) -> list[keras.KerasTensor]:

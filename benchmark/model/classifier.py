@@ -55,6 +55,19 @@ def assemble(backbone: keras.Model, spec: HeadSpec, classes: int, seed: int) -> 
     )
 
 
+class Blueprint(NamedTuple):
+    """All that a classifier is built from."""
+
+    spec: RunSpec
+    classes: int
+    weights_path: Path | None
+    whitening: Whitening | None
+
+    def build(self) -> Classifier:
+        """The untrained classifier."""
+        return build(self.spec, self.classes, self.weights_path, self.whitening)
+
+
 def parameters(classifier: Classifier) -> Parameters:
     """The size of the classifier; `trainable` counts what its layers' flags let learn now."""
     model = classifier.model

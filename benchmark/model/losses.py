@@ -18,11 +18,12 @@ class Losses(NamedTuple):
 
 
 class Objective(NamedTuple):
-    """What the loss of a training picture is multiplied with and softened by."""
+    """What the loss of a training picture is multiplied with and softened by; numbers, or variables that hold them."""
 
-    class_weights: tuple[float, ...]
-    focal_gamma: float
-    label_smoothing: float
+    class_weights: tuple[float, ...] | tf.Variable
+    focal_gamma: float | tf.Variable
+    """The number 0 leaves focusing out."""
+    label_smoothing: float | tf.Variable
 
     def losses(self, targets: tf.Tensor, logits: tf.Tensor) -> Losses:
         """The losses of logits (N, C) for targets (N, C) that sum to 1.
@@ -32,10 +33,10 @@ class Objective(NamedTuple):
         """
         log_probabilities = tf.nn.log_softmax(logits)
         plain = -tf.reduce_sum(targets * log_probabilities, axis=1)
-        classes = len(self.class_weights)
-        smooth = targets * (1 - self.label_smoothing) + self.label_smoothing / classes
+        smooth = targets * (1 - self.label_smoothing) + self.label_smoothing / targets.shape[-1]
         # The derivative of x^gamma at 0 is infinite for gamma below 1.
         distance = tf.maximum(1 - tf.exp(log_probabilities), SMALLEST_PROBABILITY)
-        focus = tf.pow(distance, self.focal_gamma) if self.focal_gamma > 0 else 1.0
-        weights = tf.linalg.matvec(targets, tf.constant(self.class_weights, tf.float32))
+        focuses = tf.is_tensor(self.focal_gamma) or self.focal_gamma > 0
+        focus = tf.pow(distance, self.focal_gamma) if focuses else 1.0
+        weights = tf.linalg.matvec(targets, tf.convert_to_tensor(self.class_weights, tf.float32))
         return Losses(plain, -weights * tf.reduce_sum(smooth * focus * log_probabilities, axis=1))

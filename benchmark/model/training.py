@@ -68,6 +68,11 @@ class Best:
             )
         self.epoch, self.value, self._copies = epoch, value, copies
 
+    @property
+    def weights(self) -> list[npt.NDArray[np.float32]]:
+        """The best epoch's weights, in the order of those given."""
+        return self._copies
+
     def restore(self) -> None:
         """Put the best epoch's weights back."""
         for weight, copy in zip(self._weights, self._copies, strict=True):
@@ -89,6 +94,8 @@ class Course:
     def __init__(self, spec: TrainingSpec, validation: Validation, best: Best) -> None:
         """A course without epochs."""
         self.rows: list[Row] = []
+        self.waited = 0.0
+        """Seconds in which steps waited for their inputs."""
         self.best = best
         self._spec = spec
         self._validation = validation
@@ -114,6 +121,7 @@ class Course:
         """One epoch trained, validated and compared with the best so far."""
         start, number = time.perf_counter(), len(self.rows) + 1
         totals = programme.train(order, rates)
+        self.waited += totals.waited
         row: Row = {"epoch": number, "stage": programme.stage, "learning_rate": float(rates[-1])}
         row |= {"train_loss": totals.plain, "train_loss_weighted": totals.minimised, "train_accuracy": totals.accuracy}
         _require_finite(row, ("train_loss", "train_loss_weighted"))

@@ -11,7 +11,7 @@ from benchmark.model import optimizers
 from benchmark.model.augmentation import Augmentation
 from benchmark.model.boundary import Split
 from benchmark.model.losses import Objective
-from benchmark.model.steps import Learner, trainer
+from benchmark.model.steps import Learner, batches_of, trainer
 from benchmark.spec import RunSpec
 
 SpecOf = Callable[..., RunSpec]
@@ -45,7 +45,7 @@ def test_a_traced_step_lets_go_of_its_variables(spec_of: SpecOf) -> None:
         model = keras.Model(features, keras.layers.Dense(2000)(features))
         optimizer = optimizers.build(spec_of().training, 0.01)
         learner = Learner(Split(None, model), Augmentation(()), Objective((1.0,) * 2000, 0.0, 0.0), optimizer)
-        trainer(learner, inputs, np.arange(8), labels, 4)
+        trainer(learner, batches_of(inputs), batches_of(labels), 4)
         del features, model, optimizer, learner
         gc.collect()
         return int(psutil.Process().memory_info().rss)

@@ -31,8 +31,8 @@ for finetune in ("full", "frozen"):
     assert losses.iloc[-1] < losses.iloc[0] - 0.1, losses
     assert result.test.dtype == np.float32
     assert abs(result.test.sum(axis=1) - 1).max() < 1e-5
-    assert result.model.get_layer("head_logits").compute_dtype == "float32"
+    assert result.model.build().get_layer("head_logits").compute_dtype == "float32"
     if finetune == "full":
-        assert any(layer.compute_dtype == "bfloat16" for layer in result.model.layers)
+        assert any(layer.compute_dtype == "bfloat16" for layer in result.model.build().layers)
 """
     subprocess.run([sys.executable, "-c", script, CONFTEST, str(tmp_path)], check=True)

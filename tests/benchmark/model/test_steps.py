@@ -1,5 +1,6 @@
+import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -10,7 +11,7 @@ from benchmark.model import optimizers, steps
 from benchmark.model.augmentation import Augmentation
 from benchmark.model.boundary import Split
 from benchmark.model.losses import Objective
-from benchmark.model.steps import Learner, predictor, trainer
+from benchmark.model.steps import Epoch, Examples, Learner, batches_of
 from benchmark.spec import RunSpec
 
 RANDOM = np.random.default_rng(0)
@@ -35,6 +36,11 @@ def linear_model() -> keras.Model:
 
 def learner(model: keras.Model, objective: Objective, optimizer: keras.optimizers.Optimizer) -> Learner:
     return Learner(Split(None, model), Augmentation(()), objective, optimizer)
+
+
+def trainer(learner: Learner, inputs: np.ndarray, rows: np.ndarray, targets: np.ndarray, batch: int) -> Epoch:
+    compiled = steps.trainer(learner, batches_of(inputs), batches_of(targets), batch)
+    return compiled.on(Examples(inputs, rows, targets))
 
 
 def descend(start: Linear, order: np.ndarray, batch: int) -> Linear:
@@ -108,18 +114,54 @@ def test_only_the_given_rows_are_trained_on(feeding: str) -> None:
     assert np.isfinite(model.get_weights()[0]).all()
 
 
-def test_both_ways_of_feeding_give_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("block_bytes", [1, 8 * 24, 3 * 8 * 24, 2**20])
+def test_the_size_of_blocks_changes_no_bit(block_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
-    for limit in (2**30, 0):
-        monkeypatch.setattr(steps, "RESIDENT_BYTES", limit)
+    for resident, block in ((2**30, 2**26), (0, block_bytes)):
+        monkeypatch.setattr(steps, "RESIDENT_BYTES", resident)
+        monkeypatch.setattr(steps, "BLOCK_BYTES", block)
         model = linear_model()
-        train = trainer(
-            learner(model, Objective(WEIGHTS, 2.0, 0.1), keras.optimizers.Adam()), INPUTS, np.arange(22), LABELS, 8
-        )
-        for seed in range(3):
-            train(np.random.default_rng(seed).permutation(22), np.full(3, 0.01, np.float32))
-        found.append(model.get_weights()[0])
-    np.testing.assert_allclose(found[0], found[1], atol=1e-6)
+        objective = Objective(WEIGHTS, 2.0, 0.1)
+        train = trainer(learner(model, objective, keras.optimizers.Adam()), INPUTS, np.arange(22), LABELS, 4)
+        totals = [
+            train(np.random.default_rng(seed).permutation(22), np.linspace(0.01, 0.02, 6, dtype=np.float32))[:3]
+            for seed in range(3)
+        ]
+        found.append((totals, model.get_weights()))
+    assert found[0][0] == found[1][0]
+    for first, second in zip(found[0][1], found[1][1], strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_no_picture_is_lost_between_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "BLOCK_BYTES", 5 * 4 * 24)
+    order = np.random.default_rng(0).permutation(103)
+    blocks = list(steps._blocks(order, 4, 24))
+    assert [len(block) for block in blocks] == [4, 8, 16, 20, 20, 20, 15]
+    np.testing.assert_array_equal(np.concatenate(blocks), order)
+
+
+def test_the_wait_for_a_slow_disk_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(np.ndarray):
+        def __getitem__(self, place: Any) -> Any:
+            time.sleep(0.1)
+            return np.asarray(self)[place]
+
+    monkeypatch.setattr(steps, "RESIDENT_BYTES", 0)
+    learns = learner(linear_model(), Objective(WEIGHTS, 0.0, 0.0), keras.optimizers.SGD(RATE))
+    totals = trainer(learns, INPUTS.view(Slow), np.arange(22), LABELS, 22)(np.arange(22), np.full(1, RATE, np.float32))
+    assert 0.1 <= totals.waited < 1
+
+
+def test_targets_may_be_shares_of_classes(feeding: str) -> None:
+    shares = np.random.default_rng(3).dirichlet([1, 1, 1], 22).astype(np.float32)
+    model = linear_model()
+    logits = INPUTS @ model.get_weights()[0]
+    learns = learner(model, Objective(WEIGHTS, 0.0, 0.0), keras.optimizers.SGD(0.0))
+    totals = trainer(learns, INPUTS, np.arange(22), shares, 8)(np.arange(22), np.zeros(3, np.float32))
+    plain = -(shares * log_softmax(logits, axis=1)).sum(axis=1)
+    assert totals.plain == pytest.approx(plain.mean(), rel=1e-5)
+    assert totals.minimised == pytest.approx((plain * (shares @ np.array(WEIGHTS))).mean(), rel=1e-5)
 
 
 def test_predictions_come_in_the_order_of_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +169,9 @@ def test_predictions_come_in_the_order_of_the_rows(monkeypatch: pytest.MonkeyPat
     model = linear_model()
     rows = np.array([3, 1, 20, 7, 8, 9, 2])
     expected = INPUTS[rows] @ model.get_weights()[0]
-    np.testing.assert_allclose(predictor(Split(None, model), INPUTS)(rows), expected, atol=1e-5)
+    np.testing.assert_allclose(
+        steps.predictor(Split(None, model), batches_of(INPUTS)).on(INPUTS)(rows), expected, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "rmsprop"])

@@ -120,7 +120,7 @@ def test_whitening_is_part_of_the_model_and_never_learns(
     extra = 3 * 3 * zca.patch**2 + 3
     assert result.parameters.total == plain.parameters.total + extra
     assert result.parameters.trainable == plain.parameters.trainable
-    kernel, bias = result.model.get_layer(whitening.LAYER).get_weights()
+    kernel, bias = result.model.build().get_layer(whitening.LAYER).get_weights()
     np.testing.assert_array_equal(bias, np.full(3, 127.5))
     again = run(spec_of("lenet", finetune=finetune, augmentation="zca", epochs=1), data)
-    np.testing.assert_array_equal(kernel, again.model.get_layer(whitening.LAYER).get_weights()[0])
+    np.testing.assert_array_equal(kernel, again.model.build().get_layer(whitening.LAYER).get_weights()[0])

@@ -1,0 +1,84 @@
+"""Passes through the frozen part of a network: every picture once, or a few augmented views of it once each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from benchmark.model import boundary
+from benchmark.model.activations import Batch
+from benchmark.model.augmentation import Augmentation
+from benchmark.model.augmentation import Batch as Pictures
+from benchmark.model.seeds import derive
+from benchmark.model.steps import chunks, compiled, predicted_batch
+
+FOLDED_FROM = 1000
+"""Pictures from which on folding the weights into the graph pays: it takes seconds, then saves a seventh."""
+FOLDED_PARAMETERS = 300_000_000
+"""Larger networks do not fit into a graph as constants, whose size is limited to 2 GB."""
+VIEWS_SEED = derive(0, "views")
+"""Views do not depend on the run's seed, so that seeds share them."""
+
+Pixels = npt.NDArray[np.uint8]
+Indices = npt.NDArray[np.int64]
+Forward = Callable[[Any], npt.NDArray[np.float32]]
+
+
+class Training(NamedTuple):
+    """The training pictures, in the order in which views are numbered."""
+
+    rows: Indices
+    """(n,) their places in the pixels."""
+    labels: Indices
+    """(n,) class indices."""
+    classes: int
+
+
+def plain(below: keras.Model, pixels: Pixels) -> Iterator[Batch]:
+    """The packed activations of all pixels (N, S, S, 3), in order."""
+    forward = _forward(below, tf.TensorSpec((None, *pixels.shape[1:]), tf.uint8), len(pixels))
+    for rows in chunks(np.arange(len(pixels)), predicted_batch(pixels)):
+        yield Batch(rows, forward(tf.constant(pixels[rows])), None)
+
+
+def augmented(
+    below: keras.Model, augmentation: Augmentation, pixels: Pixels, training: Training, views: int
+) -> Iterator[Batch]:
+    """The packed activations of augmented views of the training pictures.
+
+    Row v * n + i is view v of the i-th training picture. Layers that mix pictures find their partners among pictures
+    of any class: every view goes through the pictures in an order of its own.
+    """
+    pictures = len(training.rows)
+    forward = _forward(below, tf.TensorSpec((None, *pixels.shape[1:]), tf.float32), views * pictures)
+    augment = _augment(augmentation, pixels, training.classes)
+    for view in range(views):
+        order = np.random.default_rng(derive(VIEWS_SEED, view)).permutation(pictures)
+        for places in chunks(order, predicted_batch(pixels)):
+            images, targets = augment(pixels[training.rows[places]], training.labels[places])
+            yield Batch(view * pictures + places, forward(images), targets.numpy() if augmentation.mixes else None)
+
+
+def _augment(augmentation: Augmentation, pixels: Pixels, classes: int) -> Callable[..., Pictures]:
+    """The function from uint8 pixels and class indices to images and targets, compiled."""
+
+    def augment(images: tf.Tensor, labels: tf.Tensor) -> Pictures:
+        return augmentation(Pictures(tf.cast(images, tf.float32), tf.one_hot(labels, classes)))
+
+    graph = compiled(augment, tf.TensorSpec((None, *pixels.shape[1:]), tf.uint8), tf.TensorSpec((None,), tf.int64))
+    return lambda images, labels: graph(images, labels)
+
+
+def _forward(below: keras.Model, signature: tf.TensorSpec, pictures: int) -> Forward:
+    """The frozen part from pixels to packed activations, compiled in the way that is fastest for so many pictures."""
+    forward = compiled(lambda batch: boundary.pack(below(tf.cast(batch, tf.float32), training=False)), signature)
+    if pictures < FOLDED_FROM or below.count_params() > FOLDED_PARAMETERS:
+        return lambda batch: forward(batch).numpy()
+    folded = convert_variables_to_constants_v2(forward.graph)
+    return lambda batch: folded(batch)[0].numpy()

@@ -1,0 +1,157 @@
+"""Sources: what a stage of training draws its batches from, pictures or activations that are there already."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from backbones.cost import CostUnknown, flops
+from benchmark.model import augmentation, passes, settings
+from benchmark.model.activations import Activations, Computation, DoesNotFit, Shelf
+from benchmark.model.boundary import Split
+from benchmark.model.seeds import derive
+from benchmark.model.stages import Stage
+from benchmark.model.steps import Examples, Inputs
+from benchmark.model.study import Study
+from benchmark.model.whitening import NAME as WHITENING
+
+Indices = npt.NDArray[np.int64]
+
+
+class Source(NamedTuple):
+    """What a stage trains on and predicts from."""
+
+    examples: Examples
+    order: Callable[[int], Indices]
+    """Places among the examples in the order of an epoch, which is counted from 1 over all stages."""
+    inputs: Inputs
+    """(N, ...) of all pictures, not augmented."""
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    """What it took to have the activations."""
+
+
+class Kept(NamedTuple):
+    """Activations at a freeze boundary."""
+
+    plain: Activations
+    """(N, D) of all pictures."""
+    views: Activations | None
+    """(V * n, D) of augmented views of the n training pictures: row v * n + i is view v of the i-th."""
+    seconds: float
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the results should know."""
+        return (*self.plain.notes, *(self.views.notes if self.views else ()))
+
+
+def source(study: Study, stage: Stage, split: Callable[[], Split]) -> Source:
+    """The source of a stage: activations if they may be kept, else pictures."""
+    if not reuses(study, stage):
+        return pictures(study)
+    try:
+        return from_kept(study, keep(study, stage, split))
+    except DoesNotFit as error:
+        return pictures(study)._replace(notes=(str(error),))
+
+
+def reuses(study: Study, stage: Stage) -> bool:
+    """Whether the same activations enter the learning part in several epochs."""
+    return stage.mode != "full" and (not study.augmentation.layers or study.spec.training.augmented_views > 0)
+
+
+def pictures(study: Study) -> Source:
+    """Every epoch passes pictures through the whole network."""
+    data = study.data
+    return Source(Examples(data.pixels, data.train, data.labels[data.train]), study.order, data.pixels)
+
+
+def from_kept(study: Study, kept: Kept) -> Source:
+    """Every epoch passes kept activations through the part that learns."""
+    labels, pictures = study.data.labels[study.data.train], len(study.data.train)
+    notes, seconds, plain = kept.notes, kept.seconds, kept.plain.values
+    if kept.views is None:
+        return Source(Examples(plain, study.data.train, labels), study.order, plain, notes, seconds)
+    views = study.spec.training.augmented_views
+    targets = np.tile(labels, views) if kept.views.targets is None else kept.views.targets
+    examples = Examples(kept.views.values, np.arange(views * pictures), targets)
+
+    def order(epoch: int) -> Indices:
+        places = study.order(epoch)
+        return drawn_views(study.spec.seed, epoch, len(places), views) * pictures + places
+
+    return Source(examples, order, plain, notes, seconds)
+
+
+def drawn_views(seed: int, epoch: int, places: int, views: int) -> Indices:
+    """Which of its views each place in an epoch's order shows, (places,) 0..views-1."""
+    return np.random.default_rng(derive(seed, "views", epoch)).integers(0, views, places)
+
+
+def keep(study: Study, stage: Stage, split: Callable[[], Split]) -> Kept:
+    """The activations that enter what learns in a stage, from disk if they are there; `split` is called if not.
+
+    Raises:
+        DoesNotFit: they take more than the machine's limit.
+        OSError: the disk is full or refuses.
+    """
+    start, shelf = time.perf_counter(), Shelf(study.machine.cache_dir / "features", study.machine.cache_limit_bytes)
+    own = identity(study, stage)
+    plain = shelf.load_or_compute(own, lambda: _plain(study, split()))
+    views = None
+    if study.augmentation.layers:
+        views = shelf.load_or_compute({**own, **_views_identity(study)}, lambda: _views(study, split()))
+    return Kept(plain, views, time.perf_counter() - start)
+
+
+def identity(study: Study, stage: Stage) -> dict[str, Any]:
+    """All that decides the activations of unchanged pictures in this stage."""
+    spec, whitening = study.spec, study.blueprint.whitening
+    return {
+        **settings.identity(),
+        "content": study.data.content,
+        "image_size": spec.dataset.image_size,
+        "backbone": spec.backbone.model_dump(mode="json"),
+        "seed": spec.seed if spec.backbone.weights == "none" else None,
+        "whitening": None if whitening is None else whitening.digest,
+        "boundary": "features" if stage.mode == "frozen" else f"last {stage.last_n}",
+    }
+
+
+def _views_identity(study: Study) -> dict[str, Any]:
+    data = study.data
+    layers = [one for one in study.spec.augmentation.model_dump(mode="json")["layers"] if WHITENING not in one]
+    pictures = hashlib.sha256(data.train.tobytes())
+    if study.augmentation.mixes:
+        pictures.update(data.labels[data.train].tobytes() + len(data.classes).to_bytes(8))
+    return {"augmentation": layers, "views": study.spec.training.augmented_views, "pictures": pictures.hexdigest()}
+
+
+def _plain(study: Study, split: Split) -> Computation:
+    pixels = study.data.pixels
+    return Computation(len(pixels), split.shapes, 0, _facts(split.below), passes.plain(split.below, pixels))
+
+
+def _views(study: Study, split: Split) -> Computation:
+    data, spec, views = study.data, study.spec, study.spec.training.augmented_views
+    training = passes.Training(data.train, data.labels[data.train], len(data.classes))
+    random = augmentation.build(spec.augmentation, passes.VIEWS_SEED, spec.dataset.image_size)
+    batches = passes.augmented(split.below, random, data.pixels, training, views)
+    classes = training.classes if random.mixes else 0
+    return Computation(views * len(data.train), split.shapes, classes, _facts(split.below), batches)
+
+
+def _facts(below: keras.Model) -> dict[str, Any]:
+    """What there is to know about the part below, so that nobody needs to build it again to know."""
+    try:
+        operations = flops(below)
+    except CostUnknown:
+        operations = None
+    return {"parameters": int(below.count_params()), "flops": operations}
