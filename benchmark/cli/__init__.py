@@ -11,6 +11,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from benchmark.cli import output
 from benchmark.errors import DONE, INTERRUPTED, USAGE, explain
 
 
@@ -25,12 +26,18 @@ COMMANDS = {
     "audit": Command("data", "Look through a folder of pictures and report what is in it."),
     "prepare": Command("data", "Write a cleaned, square copy of a folder of pictures."),
     "cache": Command("data", "Show or clear what is kept so that no picture is decoded twice."),
+    "plan": Command("plan", "Show what a sweep would run, share and take, without running it."),
     "leaderboard": Command("boards", "Print the leaderboard of a sweep and what it can and cannot tell."),
     "diff": Command("comparison", "Compare two boards: what is better, worse, new, gone, fixed or broken."),
     "failures": Command("boards", "List the runs without a result, why, and how to run them again."),
     "effects": Command("questions", "Say what each choice changes, all else being equal."),
     "power": Command("questions", "Say how many seeds or images would tell the top rows apart."),
     "backbones": Command("models", "List the backbones with their parameters, FLOPs, minimum sizes and weights."),
+    "rebuild": Command("recovery", "Write boards, tables and report again from the records alone."),
+    "verify": Command("recovery", "Prove that records, tables and MLflow agree, or name each difference."),
+    "reproduce": Command("reproduction", "Run one run again and say whether it comes out the same."),
+    "mlflow": Command("exchange", "Send a sweep to MLflow, or make its folder again from there."),
+    "doctor": Command("doctor", "Look at this machine and a planned sweep: what is wrong, and what to do."),
     "ui": Command("ui", "Open MLflow's user interface on the runs of a results folder."),
     "metrics": Command("boards", "List the metrics and which way they point."),
 }
@@ -40,12 +47,14 @@ _EXAMPLES = """Examples:
 
 \b
   bench audit pictures
+  bench plan backbone=lenet,minivgg 'seed=range(3)'
   bench leaderboard results/digits
   bench diff results/before results/after
   bench failures results/digits
   bench effects results/digits
   bench power results/digits
   bench backbones --classes 10 --image-size 224 --head dense
+  bench verify results/digits
   bench ui
 
 Exit codes: 0 done, 1 usage or configuration, 2 data contract broken, 3 some runs failed,
@@ -62,6 +71,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
 def run(words: Sequence[str]) -> int:
     """The exit code of the command given by these words."""
+    output.forget_warnings()
     try:
         code = _app(words)(list(words), prog_name="bench", standalone_mode=False)
         sys.stdout.flush()
@@ -76,7 +86,7 @@ def run(words: Sequence[str]) -> int:
         return USAGE
     except Exception as error:  # the outermost frame: every mistake becomes a sentence and an exit code
         return explain(error)
-    return code if isinstance(code, int) else DONE
+    return max(code if isinstance(code, int) else DONE, output.worst_warning())
 
 
 def _app(words: Sequence[str]) -> typer.Typer:
@@ -92,14 +102,18 @@ def _app(words: Sequence[str]) -> typer.Typer:
     app.callback()(_root)
     called = next((word for word in words if not word.startswith("-")), None)
     for name, command in COMMANDS.items():
-        app.command(name, short_help=command.help)(_load(name, command.module) if name == called else _absent)
+        found = _load(name, command.module) if name == called else _absent
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name, short_help=command.help)
+        else:
+            app.command(name, short_help=command.help)(found)
     return app
 
 
-def _load(name: str, module: str) -> Callable[..., Any]:
-    """The function of a command."""
-    function: Callable[..., Any] = getattr(importlib.import_module(f"benchmark.cli.{module}"), name)
-    return function
+def _load(name: str, module: str) -> Callable[..., Any] | typer.Typer:
+    """The function of a command, or the commands below it."""
+    found: Callable[..., Any] | typer.Typer = getattr(importlib.import_module(f"benchmark.cli.{module}"), name)
+    return found
 
 
 def _absent() -> None:

@@ -1,0 +1,17 @@
+"""`bench plan`: what a sweep would do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+
+def plan(
+    words: Annotated[list[str], typer.Argument(help="The sweep's words, as after `python -m benchmark -m`.")],
+) -> int:
+    """Compose and validate a sweep, show what it would compute and about how long it takes; run nothing."""
+    command = [sys.executable, "-m", "benchmark", "-m", *words, "launcher.dry_run=true"]
+    return subprocess.run(command, check=False).returncode
