@@ -85,6 +85,7 @@ def _job(content: dict[str, Any], overrides: Sequence[str]) -> Job:
             "launcher": launcher,
             "report": content["report"],
             "figures": content["figures"],
+            "screen": content["screen"],
             "plugins": content["plugins"],
             "overrides": tuple(overrides),
         },

@@ -1,45 +1,61 @@
-"""The crew: at most one warm worker, replaced when it dies, grows too large or has the wrong settings."""
+"""The crew: warm worker processes, each replaced when it dies, hangs, grows or has the wrong settings.
+
+One thread, the sweep's, speaks to all of them: orders go out on a worker's standard input, events come back on a pipe.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import selectors
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Literal, NamedTuple
 
+from benchmark import environment
 from benchmark.jobs import Job, Order, Settings
 
+SECONDS_TO_END = 5.0
+"""From the polite request to end until the kill."""
 
-class WorkerDied(RuntimeError):
-    """The worker ended in the middle of a run; the message says how."""
 
-    def __init__(self, returncode: int) -> None:
-        """`returncode` as subprocess gives it: negative for a signal."""
-        self.returncode = returncode
-        super().__init__(f"the worker process {self._how()} in the middle of the run; see the log")
+class Death(NamedTuple):
+    """How a worker ended in the middle of an order."""
 
-    @property
-    def kind(self) -> str:
-        """The signal's name, or the exit code."""
-        return signal.Signals(-self.returncode).name if self.returncode < 0 else f"exit code {self.returncode}"
+    kind: str
+    """The signal's name, or the exit code."""
+    message: str
+    status: Literal["crashed", "oom", "timeout"]
 
-    def _how(self) -> str:
-        if self.returncode >= 0:
-            return f"ended by itself with exit code {self.returncode}"
-        return f"was ended by {self.kind}" + (" (often: out of memory)" if self.kind == "SIGKILL" else "")
+
+class Event(NamedTuple):
+    """What a worker said about its order: an epoch's row, that it is done, or nothing any more."""
+
+    order: Order
+    epoch: dict[str, Any] | None = None
+    done: bool = False
+    death: Death | None = None
 
 
 class Worker:
-    """A child process that runs one order at a time and stays warm between them."""
+    """A child process that carries out one order at a time and stays warm between them."""
 
-    def __init__(self, settings: Settings, log: Path) -> None:
-        """Start it; what it prints outside of runs goes to `log`."""
+    def __init__(self, settings: Settings, log: Path, gpu: int | None) -> None:
+        """Start it on this GPU, if any; what it prints outside of runs goes to `log`."""
         self.settings = settings
+        self.order: Order | None = None
+        self.network = ""
+        """`sharing.network` of the last order, whose compiled network may still be warm."""
+        self.first_memory_bytes = 0
         self.memory_bytes = 0
+        self._deadline = float("inf")
+        self._timed_out = False
+        self._kills = 0
+        self._rest = b""
         reading, writing = os.pipe()
         words = [sys.executable, "-m", "benchmark.worker", str(writing), json.dumps(settings._asdict())]
         with log.open("ab") as output:
@@ -49,93 +65,186 @@ class Worker:
                 stdout=output,
                 stderr=output,
                 pass_fds=[writing],
-                env=_environment(settings),
+                env=_environment(settings, gpu),
                 start_new_session=True,  # Ctrl-C is for the parent, which decides what to do with the run
             )
         os.close(writing)
-        self._events: IO[str] = os.fdopen(reading, "r", encoding="utf-8")
+        self.events = reading
 
-    def run(self, order: Order, on_epoch: Callable[[dict[str, Any]], None]) -> None:
-        """Do the run; the worker has written its record when this returns.
-
-        Raises:
-            WorkerDied: the process ended before it said that the run is done.
-        """
+    def give(self, order: Order, network: str) -> None:
+        """Send the order; a worker that is already dead shows it in the next events."""
+        self.order, self.network, self._kills = order, network, environment.out_of_memory_kills()
+        minutes = order.runs[0].job.sweep.timeout_minutes
+        if minutes is not None:
+            self._deadline = time.monotonic() + 60 * minutes * len(order.runs)
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(order.model_dump_json().encode() + b"\n")
             self._process.stdin.flush()
-        except BrokenPipeError as error:
-            raise WorkerDied(self._process.wait()) from error
-        for line in self._events:
+        except BrokenPipeError:
+            return  # the end of its events tells how it died
+
+    def read(self) -> Iterator[Event]:
+        """The events that have come; to be called when there is something to read."""
+        content = os.read(self.events, 2**20)
+        order = self.order
+        if not content:
+            returncode = self._process.wait()
+            self.order = None
+            if order is not None:
+                yield Event(order, death=self._death(returncode))
+            return
+        *lines, self._rest = (self._rest + content).split(b"\n")
+        for line in lines:
             event = json.loads(line)
-            if event["event"] == "done":
-                self.memory_bytes = event["memory_bytes"]
-                return
-            on_epoch(event)
-        raise WorkerDied(self._process.wait())
+            if order is None:
+                continue
+            if event.pop("event") != "done":
+                yield Event(order, epoch=event)
+                continue
+            self.memory_bytes = event["memory_bytes"]
+            self.first_memory_bytes = self.first_memory_bytes or self.memory_bytes
+            self.order, self._deadline = None, float("inf")
+            yield Event(order, done=True)
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.pid
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the process has ended."""
+        return self._process.poll() is not None
+
+    def end_if_late(self) -> None:
+        """End a worker whose order takes longer than `sweep.timeout_minutes`; its death is then an event."""
+        if time.monotonic() > self._deadline:
+            self._timed_out = True
+            self._deadline = float("inf")
+            self._end()
 
     def stop(self) -> None:
-        """End the process, politely first."""
+        """End the process, politely first, and let go of its pipes."""
+        self._end()
+        os.close(self.events)
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.close()
+        except BrokenPipeError:
+            return  # an order that a dead process never read is still buffered; there is no one to send it to
+
+    def _end(self) -> None:
         self._process.terminate()
         try:
-            self._process.wait(timeout=5)
+            self._process.wait(timeout=SECONDS_TO_END)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        for pipe in (self._process.stdin, self._events):
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except BrokenPipeError:
-                    continue  # an order that a dead process never read is still buffered; there is no one to send it to
+
+    def _death(self, returncode: int) -> Death:
+        """How the process ended; `returncode` as subprocess gives it: negative for a signal."""
+        if self._timed_out:
+            return Death("timeout", "the run took longer than sweep.timeout_minutes and was ended", "timeout")
+        if returncode >= 0:
+            how = f"ended by itself with exit code {returncode}"
+            return Death(
+                f"exit code {returncode}", f"the worker process {how} in the middle of the run; see the log", "crashed"
+            )
+        kind = signal.Signals(-returncode).name
+        if kind == "SIGKILL" and environment.out_of_memory_kills() > self._kills:
+            return Death(
+                kind,
+                "the system ended the worker process because memory ran out; lower "
+                "training.batch_size or dataset.image_size",
+                "oom",
+            )
+        return Death(kind, f"the worker process was ended by {kind} in the middle of the run; see the log", "crashed")
 
 
 class Crew:
-    """Hands orders to a worker process and keeps it healthy."""
+    """Up to `size` workers, started when first needed."""
 
-    def __init__(self, log: Path) -> None:
-        """No process is started before it is needed; what workers print between runs goes to `log`."""
+    def __init__(self, log: Path, size: int) -> None:
+        """What workers print between runs goes to `log`; with GPUs every worker gets one of its own."""
         self._log = log
-        self._worker: Worker | None = None
+        self._size = size
+        self._workers: list[Worker | None] = [None] * size
+        self._selector = selectors.DefaultSelector()
 
     def __enter__(self) -> Crew:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        self._selector.close()
 
-    def ready_for(self, job: Job) -> Worker:
-        """A worker with this job's settings and room in memory."""
-        settings = Settings.of(job)
-        worker = self._worker
-        if worker and (worker.settings != settings or worker.memory_bytes > job.machine.worker_memory_gb * 1e9):
-            self.stop()
-        if self._worker is None:
-            self._worker = Worker(settings, self._log)
-        return self._worker
+    @property
+    def busy(self) -> list[Order]:
+        """The orders that are being carried out."""
+        return [worker.order for worker in self._workers if worker and worker.order]
 
-    def run(self, order: Order, on_epoch: Callable[[dict[str, Any]], None]) -> None:
-        """Let a worker do the run.
+    @property
+    def idle(self) -> list[int]:
+        """The places whose worker, if there is one, has nothing to do."""
+        return [place for place, worker in enumerate(self._workers) if worker is None or worker.order is None]
 
-        Raises:
-            WorkerDied: its process ended in the middle.
-        """
-        try:
-            self.ready_for(order.runs[0].job).run(order, on_epoch)
-        except WorkerDied:
-            self.stop()
-            raise
+    def network(self, place: int) -> str:
+        """The network that the worker of this place had last."""
+        worker = self._workers[place]
+        return worker.network if worker else ""
+
+    def ready_for(self, job: Job, place: int) -> Worker:
+        """A worker at this place with the job's settings and room in memory."""
+        settings, worker = Settings.of(job), self._workers[place]
+        if worker is not None:
+            grown = worker.memory_bytes - worker.first_memory_bytes > job.machine.worker_growth_gb * 1e9
+            if worker.settings != settings or grown or worker.is_over:
+                self._remove(place)
+        found = self._workers[place]
+        if found is None:
+            gpus = environment.gpus()
+            found = self._workers[place] = Worker(settings, self._log, place % gpus if gpus else None)
+            self._selector.register(found.events, selectors.EVENT_READ, place)
+        return found
+
+    def give(self, order: Order, place: int, network: str) -> None:
+        """Let the worker of this place, a fresh one if need be, carry out the order."""
+        self.ready_for(order.runs[0].job, place).give(order, network)
+
+    def wait(self, seconds: float) -> list[Event]:
+        """The events of all workers, as soon as there are some; empty after so many seconds without."""
+        for worker in self._workers:
+            if worker is not None:
+                worker.end_if_late()
+        events: list[Event] = []
+        for key, _ in self._selector.select(seconds):
+            worker = self._workers[key.data]
+            assert worker is not None
+            events += worker.read()
+            if worker.is_over and worker.order is None:
+                self._remove(key.data)
+        return events
 
     def stop(self) -> None:
-        """End the worker, if there is one."""
-        if self._worker is not None:
-            self._worker.stop()
-            self._worker = None
+        """End all workers."""
+        for place in range(self._size):
+            self._remove(place)
+
+    def _remove(self, place: int) -> None:
+        worker = self._workers[place]
+        if worker is not None:
+            self._selector.unregister(worker.events)
+            worker.stop()
+            self._workers[place] = None
 
 
-def _environment(settings: Settings) -> dict[str, str]:
-    """The environment that TensorFlow reads while it loads: quiet, and with a fixed number of threads."""
+def _environment(settings: Settings, gpu: int | None) -> dict[str, str]:
+    """The environment that TensorFlow reads while it loads: quiet, with a fixed number of threads and one GPU."""
     threads = str(settings.threads)
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "KERAS_BACKEND": "tensorflow", "TF_ENABLE_ONEDNN_OPTS": "1"}
-    return {**os.environ, **quiet, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+    chosen: dict[str, str] = {}
+    if gpu is not None:
+        allowed = [device for device in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if device.strip()]
+        chosen = {"CUDA_VISIBLE_DEVICES": allowed[gpu] if allowed else str(gpu)}
+    return {**os.environ, **quiet, **chosen, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}

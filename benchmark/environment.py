@@ -57,6 +57,17 @@ def gpus() -> int:
     return len(done.stdout.splitlines()) if done.returncode == 0 else 0
 
 
+def out_of_memory_kills() -> int:
+    """How many processes this system has ended since it started because memory ran out; 0 where it does not say."""
+    try:
+        for line in Path("/proc/vmstat").read_text("utf-8").splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    except OSError:
+        return 0
+    return 0
+
+
 @functools.cache
 def process_identity() -> dict[str, str]:
     """Host, boot and process: enough to tell later whether this process still lives."""

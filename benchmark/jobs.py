@@ -55,7 +55,7 @@ class Machine(Setting):
     threads: int = Field(ge=1)
     """Of every worker."""
     workers: int = Field(ge=1)
-    worker_memory_gb: float = Field(gt=0)
+    worker_growth_gb: float = Field(gt=0)
     cache_limit_gb: float = Field(gt=0)
     save_model: bool
     measure_latency: bool
@@ -105,6 +105,8 @@ class Job(Setting):
     launcher: Launcher
     report: Report
     figures: Figures
+    screen: Literal["auto", "plain", "quiet"]
+    """`auto`: bars where lines can be replaced; `plain`: lines alone; `quiet`: warnings, failures and the board."""
     plugins: tuple[str, ...]
     overrides: tuple[str, ...]
     """The command-line words that gave this run."""
@@ -120,6 +122,15 @@ class Assignment(Setting):
 
     job: Job
     planned: RunRecord
+    batch_size: int = Field(ge=1)
+    """`training.batch_size`, or less after that has not fitted into memory."""
+
+    @property
+    def spec(self) -> RunSpec:
+        """What is computed: the job's spec with this batch size."""
+        spec = self.job.spec
+        training = spec.training.model_copy(update={"batch_size": self.batch_size})
+        return spec.model_copy(update={"training": training})
 
 
 class Order(Setting):

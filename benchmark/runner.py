@@ -1,4 +1,4 @@
-"""One run, start to end: where data, model and disk meet. It happens in a worker process."""
+"""Runs, start to end: where data, model and disk meet. It happens in a worker process."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import functools
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,57 +16,109 @@ import numpy as np
 import psutil
 
 from benchmark import environment, metrics, store
-from benchmark.jobs import Order
-from benchmark.model import experiment, settings
+from benchmark.jobs import Assignment, Order
+from benchmark.model import experiment, latency, settings
 from benchmark.predictions import InvalidPredictions, Predictions
-from benchmark.records import Cost, Failure, RunRecord, Status
+from benchmark.records import Cost, Failure, Latency, RunRecord, Status
 from datasets.manifest import Manifest
 from datasets.pixels import pixels
 
 log = logging.getLogger(__name__)
 
+OnEpoch = Callable[[str, dict[str, Any]], None]
+"""Told the run id and the row of every epoch."""
+Outcome = experiment.Result | Exception
+SPLITS = ("train", "val", "test")
 
-def run(order: Order, on_epoch: Callable[[dict[str, Any]], None]) -> RunRecord:
-    """Do the planned run, write its files and return its record; it never raises for what happens inside."""
-    (job, planned), began = (order.runs[0].job, order.runs[0].planned), time.perf_counter()
+
+def run(order: Order, on_epoch: OnEpoch) -> None:
+    """Do the ordered runs and write their files and records; it never raises for what happens inside them."""
+    if len(order.runs) > 1:
+        try:
+            _together(order, on_epoch)
+        except Exception:  # whatever a stack suffers, each of its runs may still do well alone
+            log.exception("the stack failed; its runs are done one by one")
+        else:
+            return
+    for assignment in order.runs:
+        _alone(order.manifest, assignment, on_epoch)
+
+
+def _together(order: Order, on_epoch: OnEpoch) -> None:
+    """A stack of runs in one compiled program."""
+    began, runs = time.perf_counter(), order.runs
+    with _peak_memory() as peak:
+        data, seconds_pixels = _data(order.manifest, runs[0])
+        outcomes: list[Outcome] = experiment.run_stack(
+            [one.spec for one in runs],
+            data,
+            _machine(runs[0]),
+            lambda member, row: on_epoch(runs[member].planned.run_id, row),
+        )
+        share = (time.perf_counter() - began) / len(runs)
+        for one, outcome in zip(runs, outcomes, strict=True):
+            finishing = time.perf_counter()
+            record = _concluded(order.manifest, one, outcome, seconds_pixels / len(runs))
+            _write(one, record, share + time.perf_counter() - finishing, peak, len(runs))
+            if one is not runs[0]:
+                _refer(one, runs[0].planned.run_id, outcome)
+
+
+def _refer(member: Assignment, first: str, outcome: Outcome) -> None:
+    """Give a member of a stack a log of its own: where the whole is, and its traceback, if any."""
+    text = f"trained in a stack with {first}, whose log.txt holds what was printed\n"
+    if isinstance(outcome, Exception):
+        text += "".join(traceback.format_exception(outcome))
+    store.write_text(store.run_directory(member.job.directory, member.planned.run_id) / "log.txt", text)
+
+
+def _alone(manifest: Path, assignment: Assignment, on_epoch: OnEpoch) -> None:
+    """One run; a batch that does not fit into memory is halved once."""
+    began, run_id = time.perf_counter(), assignment.planned.run_id
+    with _peak_memory() as peak:
+        record = _attempt(manifest, assignment, on_epoch)
+        if record.status == "oom" and assignment.batch_size > 1:
+            assignment = assignment.model_copy(update={"batch_size": assignment.batch_size // 2})
+            log.warning("too little memory for %s; once more with half the batch", run_id)
+            record = _attempt(manifest, assignment, on_epoch)
+    _write(assignment, record, time.perf_counter() - began, peak, 1)
+
+
+def _attempt(manifest: Path, assignment: Assignment, on_epoch: OnEpoch) -> RunRecord:
+    """The run's record, whatever happens to it."""
+    run_id = assignment.planned.run_id
     try:
-        with _peak_memory() as peak:
-            finished = _run(order, on_epoch)
+        data, seconds_pixels = _data(manifest, assignment)
+        outcome = experiment.run(assignment.spec, data, _machine(assignment), functools.partial(on_epoch, run_id))
+        return _concluded(manifest, assignment, outcome, seconds_pixels)
     except Exception as error:  # whatever a model does must not end the sweep: it becomes a status and a traceback
-        log.exception("the run failed")
-        status, failure = _failure(error)
-        finished = planned.model_copy(update={"status": status, "failure": failure})
-    cost = finished.cost and finished.cost.model_copy(
-        update={"seconds_total": time.perf_counter() - began, "peak_memory_mb": peak.megabytes}
-    )
-    finished = finished.model_copy(update={"cost": cost})
-    store.write_record(job.directory, finished)
-    return finished
+        return _failed(assignment.planned, error)
 
 
-def _run(order: Order, on_epoch: Callable[[dict[str, Any]], None]) -> RunRecord:
-    """Train, predict and score."""
-    job, planned = order.runs[0].job, order.runs[0].planned
-    spec, directory = job.spec, job.directory
-    began = time.perf_counter()
-    manifest = _manifest(order.manifest)
-    cache = pixels(manifest, spec.dataset.image_size, spec.dataset.resize, job.paths.cache, job.machine.workers, None)
-    rows = {split: np.flatnonzero(manifest.table["split"].to_numpy() == split) for split in ("train", "val", "test")}
-    data = experiment.Data(
-        cache.array, manifest.labels, rows["train"], rows["val"], rows["test"], manifest.classes, cache.key
-    )
-    machine = experiment.Machine(job.weights_path, job.paths.cache, job.machine.threads)
-    seconds_pixels = time.perf_counter() - began
-    result = experiment.run(spec, data, machine, on_epoch)
+def _concluded(manifest: Path, assignment: Assignment, outcome: Outcome, seconds_pixels: float) -> RunRecord:
+    """The record of a run that trained, its files written; or of one that did not."""
+    if isinstance(outcome, Exception):
+        return _failed(assignment.planned, outcome)
+    try:
+        return _finished(_manifest(manifest), assignment, outcome, seconds_pixels)
+    except Exception as error:
+        return _failed(assignment.planned, error)
+
+
+def _finished(manifest: Manifest, assignment: Assignment, result: experiment.Result, pixels: float) -> RunRecord:
+    """Predict, score and write."""
+    job, planned = assignment.job, assignment.planned
     scores = {}
     for split, probabilities in (("val", result.val), ("test", result.test)):
-        predictions = _predictions(manifest, rows[split], probabilities)
-        store.write_predictions(directory, planned.run_id, split, predictions)
+        predictions = _predictions(manifest, _rows(manifest, split), probabilities)
+        store.write_predictions(job.directory, planned.run_id, split, predictions)
         scores[split] = metrics.score_all(predictions)
-    store.write_history(directory, planned.run_id, result.history)
+    store.write_history(job.directory, planned.run_id, result.history)
     if job.machine.save_model:
-        with store.replacing(store.run_directory(directory, planned.run_id) / "model.keras") as temporary:
+        with store.replacing(store.run_directory(job.directory, planned.run_id) / "model.keras") as temporary:
             result.model.save(temporary)
+    halved = assignment.batch_size < job.spec.training.batch_size
+    note = f"training.batch_size={job.spec.training.batch_size} did not fit into memory; {assignment.batch_size} did"
     return planned.model_copy(
         update={
             "status": "ok",
@@ -73,16 +126,12 @@ def _run(order: Order, on_epoch: Callable[[dict[str, Any]], None]) -> RunRecord:
             "val": scores["val"],
             "class_weights": result.class_weights,
             "parameters": result.parameters,
-            "notes": (*planned.notes, *result.notes),
-            "environment": {
-                **environment.describe(),
-                "threads": job.machine.threads,
-                "devices": settings.identity()["devices"],
-            },
+            "notes": (*planned.notes, *result.notes, *([note] if halved else [])),
+            "environment": _environment(assignment),
             "cost": Cost(
                 epochs=result.epochs,
                 best_epoch=result.best_epoch,
-                seconds_pixels=seconds_pixels,
+                seconds_pixels=pixels,
                 seconds_features=result.seconds.features,
                 seconds_train=result.seconds.train,
                 seconds_predict=result.seconds.predict,
@@ -90,11 +139,58 @@ def _run(order: Order, on_epoch: Callable[[dict[str, Any]], None]) -> RunRecord:
                 seconds_total=0.0,
                 path=result.path,
                 stacked=1,
-                batch_size_effective=spec.training.batch_size,
+                batch_size_effective=assignment.batch_size,
+                latency=_latency(assignment, result),
                 peak_memory_mb=0.0,
             ),
         }
     )
+
+
+def _write(assignment: Assignment, record: RunRecord, seconds: float, peak: _Peak, stacked: int) -> None:
+    """Put the record there, last of the run's files."""
+    measured = {"seconds_total": seconds, "peak_memory_mb": peak.megabytes, "stacked": stacked}
+    cost = record.cost and record.cost.model_copy(update=measured)
+    store.write_record(assignment.job.directory, record.model_copy(update={"cost": cost}))
+
+
+def _data(path: Path, assignment: Assignment) -> tuple[experiment.Data, float]:
+    """The pictures of a run, and the seconds it took to have them."""
+    began, spec, job = time.perf_counter(), assignment.spec, assignment.job
+    manifest = _manifest(path)
+    cache = pixels(manifest, spec.dataset.image_size, spec.dataset.resize, job.paths.cache, job.machine.workers, None)
+    train, val, test = (_rows(manifest, split) for split in SPLITS)
+    data = experiment.Data(cache.array, manifest.labels, train, val, test, manifest.classes, cache.key)
+    return data, time.perf_counter() - began
+
+
+def _machine(assignment: Assignment) -> experiment.Machine:
+    """Where the model computes."""
+    job = assignment.job
+    limit = int(job.machine.cache_limit_gb * 1e9)
+    return experiment.Machine(job.weights_path, job.paths.cache, job.machine.threads, limit)
+
+
+def _latency(assignment: Assignment, result: experiment.Result) -> Latency | None:
+    """The time of a prediction, measured once for each architecture on this machine."""
+    job = assignment.job
+    if not job.machine.measure_latency:
+        return None
+    classes = len(assignment.planned.classes)
+    return latency.load_or_measure(
+        assignment.spec, classes, lambda: result.model, job.paths.cache / "latency", job.machine.threads
+    )
+
+
+def _environment(assignment: Assignment) -> dict[str, Any]:
+    """What the result was computed with."""
+    devices = settings.identity()["devices"]
+    return {**environment.describe(), "threads": assignment.job.machine.threads, "devices": devices}
+
+
+def _rows(manifest: Manifest, split: str) -> np.ndarray:
+    """The rows of a split's pictures."""
+    return np.flatnonzero(manifest.table["split"].to_numpy() == split)
 
 
 def _predictions(manifest: Manifest, rows: np.ndarray, probabilities: np.ndarray) -> Predictions:
@@ -108,6 +204,13 @@ def _predictions(manifest: Manifest, rows: np.ndarray, probabilities: np.ndarray
 def _manifest(path: Path) -> Manifest:
     """The sweep's manifest; the sweep never changes it while workers live."""
     return Manifest.read_csv(path)
+
+
+def _failed(planned: RunRecord, error: Exception) -> RunRecord:
+    """The record of a run that ended in this error, whose traceback is in the log."""
+    log.error("the run %s failed", planned.run_id, exc_info=error)
+    status, failure = _failure(error)
+    return planned.model_copy(update={"status": status, "failure": failure, "environment": environment.describe()})
 
 
 def _failure(error: Exception) -> tuple[Status, Failure]:

@@ -43,24 +43,28 @@ def run(jobs: Sequence[Job], show: Callable[[Leaderboard], None]) -> int:
 
 def _run_sweep(directory: Path, jobs: list[Job], show: Callable[[Leaderboard], None]) -> int:
     """Run the jobs of one sweep in its folder and say how it went."""
-    job, terminal = jobs[0], Terminal(directory)
+    job, terminal = jobs[0], Terminal(directory, jobs[0].screen)
     planned = planning.prepare_all(jobs, terminal)
     plan = planning.plan(directory, planned)
     records = store.survey(directory).records if directory.is_dir() else []
-    terminal.say_plan(plan, passes([run for bundle in plan.bundles for run in bundle.runs]))
+    left = [run for bundle in plan.bundles for run in bundle.runs]
+    terminal.say_plan(plan.bundles, plan.finished, plan.again, passes(left))
+    _warn(plan, terminal)
     if job.launcher.dry_run:
-        terminal.show_bundles(plan, planning.seconds(plan, records))
+        terminal.show_bundles(plan.bundles, planning.seconds(plan, records))
         return DONE
     directory.mkdir(parents=True, exist_ok=True)
     planning.write_manifests(plan.asked.values())
+    known = {record.run_id for record in records}
     for one in plan.todo:
-        store.write_record(directory, one.record)
+        if one.record.run_id not in known:
+            store.write_record(directory, one.record)
     interrupted = _carry_out(directory, plan, terminal)
     published = publish.board(directory)
     show(published.board)
     _tidy(job, terminal)
     unfinished = _unfinished(directory, plan)
-    terminal.say_end(_uri(job), unfinished)
+    terminal.say_end(job.tracking, unfinished)
     return INTERRUPTED if interrupted else _exit_code(job, unfinished, len(plan.asked))
 
 
@@ -79,19 +83,31 @@ def _carry_out(directory: Path, plan: Plan, terminal: Terminal) -> bool:
         execution = Execution(plan, Surroundings(directory, crew, tracker, terminal))
         interrupted = False
         try:
-            execution.begin()
-            for one in references:
-                _run_baselines(one, tracker)
-            execution.finish()
+            with terminal:
+                execution.begin()
+                for one in references:
+                    _run_baselines(one, tracker)
+                execution.finish()
         except KeyboardInterrupt:
             interrupted = True
         finally:
             if execution.stopped:
-                terminal.say(f"stopped: {execution.stopped}")
+                terminal.warn(f"stopped: {execution.stopped}")
             unfinished = _unfinished(directory, plan)
             tracker.board(publish.board(directory).board)
             tracker.close("KILLED" if interrupted else "FAILED" if unfinished else "FINISHED")
     return interrupted
+
+
+def _warn(plan: Plan, terminal: Terminal) -> None:
+    """Say what of the earlier results is not as it was, or was not computed as it would be now."""
+    for run in plan.broken:
+        terminal.warn(f"warning: {run.sentence.partition(':')[0]}; the run is done again")
+    if plan.stale:
+        terminal.say(
+            f"note: {plan.stale} of the finished runs were computed by other code or library versions: "
+            "sweep.stale=rerun does them again"
+        )
 
 
 def _missing_baselines(directory: Path, plan: Plan) -> list[Planned]:
@@ -129,8 +145,7 @@ def _tidy(job: Job, terminal: Terminal) -> None:
 
 def _unfinished(directory: Path, plan: Plan) -> list[RunRecord]:
     """The asked runs that have no result."""
-    return [record for record in store.survey(directory).records
-            if record.run_id in plan.asked and not record.finished]
+    return [record for record in store.survey(directory).records if record.run_id in plan.asked and not record.finished]
 
 
 def _exit_code(job: Job, unfinished: list[RunRecord], asked: int) -> int:

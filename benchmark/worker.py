@@ -40,7 +40,7 @@ def main() -> None:
             order = Order.model_validate_json(line)
             first = order.runs[0]
             with _printing_to(store.run_directory(first.job.directory, first.planned.run_id) / "log.txt"):
-                runner.run(order, lambda row: _send(events, {"event": "epoch", **row}))
+                runner.run(order, lambda run_id, row: _send(events, {"event": "epoch", "run_id": run_id, **row}))
             _send(events, {"event": "done", "memory_bytes": psutil.Process().memory_info().rss})
 
 

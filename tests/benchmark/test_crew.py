@@ -1,5 +1,7 @@
 """The worker process is replaced when it must be, and only then."""
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,9 +9,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from benchmark import config
-from benchmark.crew import Crew, WorkerDied
-from benchmark.jobs import Job
+from benchmark import config, store
+from benchmark.crew import Crew, Event
+from benchmark.jobs import Assignment, Job, Order
+from benchmark.records import RunRecord
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 
@@ -24,34 +27,85 @@ def job_of(*words: str) -> Job:
 
 @pytest.fixture
 def crew(tmp_path: Path) -> Iterator[Crew]:
-    """A crew without a worker."""
-    with Crew(tmp_path / "worker.log") as crew:
+    """A crew of two without a worker."""
+    with Crew(tmp_path / "worker.log", 2) as crew:
         yield crew
 
 
+def order_of(job: Job) -> Order:
+    """An order for one run whose manifest is not there, so that it fails as soon as it is read."""
+    record = RunRecord(
+        run_id=job.spec.run_id("pictures"),
+        candidate="candidate",
+        sweep="sweep",
+        spec=job.spec,
+        fingerprint="pictures",
+        classes=("a", "b"),
+        status="running",
+        primary="accuracy",
+        command="",
+    )
+    assignment = Assignment(job=job, planned=record, batch_size=job.spec.training.batch_size)
+    return Order(runs=(assignment,), manifest=Path("nowhere.csv"))
+
+
+def last_event(crew: Crew) -> Event:
+    """What ends the one order that is under way."""
+    while True:
+        for event in crew.wait(1.0):
+            if event.epoch is None:
+                return event
+
+
 def test_a_worker_stays_for_the_next_run(crew: Crew) -> None:
-    assert crew.ready_for(job_of("seed=0")) is crew.ready_for(job_of("seed=1", "backbone=lenet"))
+    assert crew.ready_for(job_of("seed=0"), 0) is crew.ready_for(job_of("seed=1", "backbone=lenet"), 0)
 
 
 @pytest.mark.parametrize("word", ["machine.threads=1", "training.deterministic=false", "plugins=[json]"])
 def test_other_settings_need_another_process(word: str, crew: Crew) -> None:
-    first = crew.ready_for(job_of("machine.threads=2"))
-    assert crew.ready_for(job_of("machine.threads=2", word)) is not first
+    first = crew.ready_for(job_of("machine.threads=2"), 0)
+    assert crew.ready_for(job_of("machine.threads=2", word), 0) is not first
+
+
+def test_every_place_has_a_worker_of_its_own(crew: Crew) -> None:
+    assert crew.idle == [0, 1]
+    assert crew.ready_for(job_of(), 0) is not crew.ready_for(job_of(), 1)
 
 
 def test_a_worker_that_has_grown_is_replaced_before_the_next_run(crew: Crew) -> None:
-    first = crew.ready_for(job_of("machine.worker_memory_gb=1"))
-    first.memory_bytes = 900_000_000
-    assert crew.ready_for(job_of("machine.worker_memory_gb=1")) is first
-    first.memory_bytes = 1_100_000_000
-    assert crew.ready_for(job_of("machine.worker_memory_gb=1")) is not first
+    first = crew.ready_for(job_of("machine.worker_growth_gb=1"), 0)
+    first.first_memory_bytes, first.memory_bytes = 3_000_000_000, 3_900_000_000
+    assert crew.ready_for(job_of("machine.worker_growth_gb=1"), 0) is first
+    first.memory_bytes = 4_100_000_000
+    assert crew.ready_for(job_of("machine.worker_growth_gb=1"), 0) is not first
 
 
-@pytest.mark.parametrize(
-    ("returncode", "kind", "words"),
-    [(-9, "SIGKILL", "out of memory"), (-11, "SIGSEGV", "SIGSEGV"), (7, "exit code 7", "ended by itself")],
-)
-def test_how_a_worker_died_is_said_in_words(returncode: int, kind: str, words: str) -> None:
-    death = WorkerDied(returncode)
-    assert death.kind == kind
-    assert words in str(death)
+def test_a_worker_says_when_its_order_is_done_and_is_idle_again(crew: Crew, tmp_path: Path) -> None:
+    job = job_of(f"paths.results={tmp_path}")
+    crew.give(order_of(job), 0, "network")
+    assert crew.idle == [1]
+    assert last_event(crew).done
+    assert crew.idle == [0, 1]
+    assert crew.network(0) == "network"
+    assert store.load_records(job.directory)[0].status == "failed"
+
+
+@pytest.mark.parametrize(("number", "kind"), [(signal.SIGKILL, "SIGKILL"), (signal.SIGSEGV, "SIGSEGV")])
+def test_the_death_of_a_worker_is_an_event_that_names_the_signal(
+    crew: Crew, tmp_path: Path, number: signal.Signals, kind: str
+) -> None:
+    crew.give(order_of(job_of(f"paths.results={tmp_path}")), 0, "network")
+    os.kill(crew.ready_for(job_of(f"paths.results={tmp_path}"), 0).pid, number)
+    death = last_event(crew).death
+    assert death is not None
+    assert (death.kind, death.status) == (kind, "crashed")
+    assert kind in death.message
+    assert crew.idle == [0, 1]
+
+
+def test_a_worker_that_takes_too_long_is_ended(crew: Crew, tmp_path: Path) -> None:
+    crew.give(order_of(job_of(f"paths.results={tmp_path}", "sweep.timeout_minutes=0.001")), 0, "network")
+    death = last_event(crew).death
+    assert death is not None
+    assert (death.kind, death.status) == ("timeout", "timeout")
+    assert "sweep.timeout_minutes" in death.message

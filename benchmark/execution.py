@@ -1,0 +1,239 @@
+"""Execution: bundles of runs handed to workers, whatever happens to them; every run ends with a true record."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import time
+from collections import deque
+from pathlib import Path
+from typing import NamedTuple
+
+from filelock import FileLock, Timeout
+
+from benchmark import environment, publish, store
+from benchmark.bundles import Bundle
+from benchmark.crew import Crew, Death, Event
+from benchmark.jobs import Assignment, Order
+from benchmark.planning import Plan, Planned
+from benchmark.records import Failure, RunRecord
+from benchmark.terminal import Terminal
+from benchmark.tracking import NoTracker, SweepTracker
+
+SECONDS_BETWEEN_LOOKS = 1.0
+BOARD_SHARE = 20
+"""A board is rewritten while runs go on when so many times its last making has passed: it costs at most a twentieth."""
+SHORTEST_BOARD_PAUSE = 10.0
+
+
+class Surroundings(NamedTuple):
+    """Where a sweep happens and who is told."""
+
+    directory: Path
+    crew: Crew
+    tracker: SweepTracker | NoTracker
+    terminal: Terminal
+
+
+class SameFailure(NamedTuple):
+    """How often in a row runs failed in one way."""
+
+    kind: str
+    message: str
+    times: int
+
+
+class Execution:
+    """The runs of one plan on their way to a result."""
+
+    def __init__(self, plan: Plan, around: Surroundings) -> None:
+        """Nothing has begun."""
+        self._plan = plan
+        self._around = around
+        self._waiting: deque[Bundle] = deque(plan.bundles)
+        self._locks: dict[str, FileLock] = {}
+        self._halved: set[str] = set()
+        self._same = SameFailure("", "", 0)
+        self._board_took, self._board_made = 0.0, time.monotonic()
+        self.stopped = ""
+        """Why the rest was not begun; empty when everything was."""
+
+    def begin(self) -> None:
+        """Give every idle worker something to do."""
+        for place in self._around.crew.idle:
+            while self._waiting:
+                bundle = self._pick(place)
+                runs = tuple(run for run in self._runs(bundle) if self._lock(run))
+                if runs:
+                    self._start(runs, place, bundle.network)
+                    break
+
+    def finish(self) -> None:
+        """Carry everything out.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C; the runs that were under way are marked as interrupted.
+        """
+        self.begin()
+        try:
+            while self._around.crew.busy:
+                for event in self._around.crew.wait(SECONDS_BETWEEN_LOOKS):
+                    self._hear(event)
+                self._keep_board()
+        except KeyboardInterrupt:
+            self._interrupt()
+            raise
+
+    def _pick(self, place: int) -> Bundle:
+        """The next bundle for this worker: a network it has warm, and no activations that others compute now."""
+        busy = {self._activations(order) for order in self._around.crew.busy} - {None}
+        free = [bundle for bundle in self._waiting if bundle.activations not in busy] or list(self._waiting)
+        warm = [bundle for bundle in free if bundle.network == self._around.crew.network(place)]
+        chosen = (warm or free)[0]
+        self._waiting.remove(chosen)
+        return chosen
+
+    def _activations(self, order: Order) -> str | None:
+        run_id = order.runs[0].planned.run_id
+        return next((one.activations for one in self._plan.bundles if one.runs[0].run_id == run_id), None)
+
+    def _runs(self, bundle: Bundle) -> list[Planned]:
+        return [self._plan.asked[run.run_id] for run in bundle.runs]
+
+    def _lock(self, run: Planned) -> bool:
+        """Whether the run is ours now; another process that is at it keeps it."""
+        if run.record.run_id in self._locks:
+            return True
+        folder = self._around.directory / ".locks"
+        folder.mkdir(exist_ok=True)
+        lock = FileLock(folder / run.record.run_id)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            self._around.terminal.say(f"{run.record.run_id} is being run by another process")
+            return False
+        if self._is_done_elsewhere(run):
+            lock.release()
+            return False
+        self._locks[run.record.run_id] = lock
+        return True
+
+    def _is_done_elsewhere(self, run: Planned) -> bool:
+        """Whether another process has finished the run since this sweep was planned."""
+        with contextlib.suppress(store.BrokenRecord):
+            found = store.load_record(store.run_directory(self._around.directory, run.record.run_id))
+            return found.finished and run.job.sweep.rerun == "missing" and run.job.sweep.stale == "keep"
+        return False
+
+    def _start(self, runs: tuple[Planned, ...], place: int, network: str) -> None:
+        """Hand the runs over, first to the worker, then to those who watch."""
+        directory, crew, tracker, terminal = self._around
+        started = [run.record.model_copy(update={"status": "running", "started": _now()}) for run in runs]
+        for run, record in zip(runs, started, strict=True):
+            store.write_config(directory, record.run_id, run.job.spec)
+            store.write_record(directory, record)
+        assignments = tuple(
+            Assignment(job=run.job, planned=record, batch_size=self._batch_size(run))
+            for run, record in zip(runs, started, strict=True)
+        )
+        crew.give(Order(runs=assignments, manifest=runs[0].data.path), place, network)
+        for run, record in zip(runs, started, strict=True):
+            tracker.start(record, run.data.manifest)
+            terminal.say_start(record, run.job.spec.training.epochs)
+
+    def _batch_size(self, run: Planned) -> int:
+        asked = run.job.spec.training.batch_size
+        return max(1, asked // 2) if run.record.run_id in self._halved else asked
+
+    def _hear(self, event: Event) -> None:
+        """Pass an epoch on, or see an order to its end; the idle worker gets its next order before anything else."""
+        runs = [self._plan.asked[one.planned.run_id] for one in event.order.runs]
+        if event.epoch is not None:
+            row = {key: value for key, value in event.epoch.items() if key != "run_id"}
+            self._around.tracker.epoch(event.epoch["run_id"], row)
+            self._around.terminal.say_epoch(event.epoch["run_id"], row)
+            return
+        records = [self._record(assignment) for assignment in event.order.runs]
+        if event.death is not None:
+            records = self._bury(event.order, records, event.death)
+        for record in records:
+            self._count_failure(record)
+        self.begin()
+        for run, record in zip(runs, records, strict=True):
+            if record.status != "running":
+                self._conclude(run, record)
+
+    def _record(self, assignment: Assignment) -> RunRecord:
+        return store.load_record(store.run_directory(self._around.directory, assignment.planned.run_id))
+
+    def _bury(self, order: Order, records: list[RunRecord], death: Death) -> list[RunRecord]:
+        """What becomes of the runs whose worker died: a stack is done one by one, too large a batch by halves."""
+        left = [record for record in records if record.status == "running"]
+        again = {record.run_id for record in left} if len(order.runs) > 1 and death.status != "timeout" else set()
+        if death.status == "oom" and len(order.runs) == 1 and left and left[0].run_id not in self._halved:
+            self._halved.add(left[0].run_id)
+            again = {left[0].run_id}
+        if again:
+            self._around.terminal.say(f"note: {death.message}; {len(again)} run(s) are tried once more, one at a time")
+            bundles = [bundle for bundle in self._plan.bundles if {run.run_id for run in bundle.runs} & again]
+            singles = [Bundle((run,), one.activations, one.network) for one in bundles for run in one.runs]
+            self._waiting.extendleft(reversed([single for single in singles if single.runs[0].run_id in again]))
+        return [
+            record if record.run_id in again or record not in left else self._dead(record, death) for record in records
+        ]
+
+    def _dead(self, record: RunRecord, death: Death) -> RunRecord:
+        failure = Failure(kind=death.kind, message=death.message)
+        update = {"status": death.status, "failure": failure, "environment": environment.describe()}
+        ended = record.model_copy(update=update)
+        store.write_record(self._around.directory, ended)
+        return ended
+
+    def _conclude(self, run: Planned, record: RunRecord) -> None:
+        """Tell everyone that the run has ended."""
+        self._around.tracker.finish(record, store.run_directory(self._around.directory, record.run_id))
+        self._around.terminal.say_run(record)
+        self._locks.pop(record.run_id).release()
+
+    def _count_failure(self, record: RunRecord) -> None:
+        """Stop beginning runs when too many in a row have failed in one way."""
+        if record.status == "running":
+            return
+        kind, message = (record.failure.kind, record.failure.message) if record.failure else ("", "")
+        same = bool(kind) and (kind, message) == (self._same.kind, self._same.message)
+        self._same = SameFailure(kind, message, self._same.times + 1 if same else 1)
+        limit = self._plan.asked[record.run_id].job.sweep.max_consecutive_failures
+        if kind and limit is not None and self._same.times >= limit and self._waiting:
+            left = sum(len(bundle.runs) for bundle in self._waiting)
+            self._waiting.clear()
+            self.stopped = (
+                f"{limit} runs in a row failed alike ({kind}: {message}); the {left} that are left were not begun: "
+                "mend the cause and give the same command again, or raise sweep.max_consecutive_failures"
+            )
+
+    def _interrupt(self) -> None:
+        """Mark what was under way and end the workers."""
+        orders = self._around.crew.busy
+        self._around.crew.stop()
+        message = "interrupted; the same command again runs it"
+        for assignment in (one for order in orders for one in order.runs):
+            record, run = self._record(assignment), self._plan.asked[assignment.planned.run_id]
+            if record.status == "running":
+                failure = Failure(kind="KeyboardInterrupt", message=message)
+                update = {"status": "interrupted", "failure": failure, "environment": environment.describe()}
+                record = record.model_copy(update=update)
+                store.write_record(self._around.directory, record)
+            self._conclude(run, record)
+
+    def _keep_board(self) -> None:
+        """Rewrite the board now and then, so that it can be read while the sweep goes on."""
+        pause = max(SHORTEST_BOARD_PAUSE, BOARD_SHARE * self._board_took)
+        if time.monotonic() - self._board_made > pause:
+            begun = time.monotonic()
+            self._around.terminal.say_best(publish.board(self._around.directory).board)
+            self._board_took, self._board_made = time.monotonic() - begun, time.monotonic()
+
+
+def _now() -> str:
+    """The time, UTC, to the second."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
