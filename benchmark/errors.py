@@ -7,6 +7,8 @@ import os
 import sys
 import traceback
 
+from benchmark.credentials import without_credentials
+
 DONE = 0
 USAGE = 1
 DATA = 2
@@ -31,7 +33,7 @@ def explain(error: BaseException) -> int:
         print(f"error: {sentence(error)}", file=sys.stderr)  # noqa: T201
         return _code(error)
     if os.environ.get("BENCH_DEBUG"):
-        traceback.print_exception(error, file=sys.stderr)
+        print(without_credentials("".join(traceback.format_exception(error))), end="", file=sys.stderr)  # noqa: T201
     else:
         print(  # noqa: T201
             f"error: {type(error).__name__}: {sentence(error)} (a mistake of the program, not of yours; "
@@ -42,11 +44,11 @@ def explain(error: BaseException) -> int:
 
 
 def sentence(error: BaseException) -> str:
-    """What the error says, an operating-system error with its file and way out."""
+    """What the error says without passwords, an operating-system error with its file and way out."""
     if isinstance(error, OSError) and error.errno is not None:
         where = f" {error.filename}" if error.filename else ""
         return f"found: {os.strerror(error.errno)}:{where}; expected to read and write there: {_way_out(error.errno)}"
-    return str(error) or type(error).__name__
+    return without_credentials(str(error)) or type(error).__name__
 
 
 def _is_expected(error: BaseException) -> bool:

@@ -14,6 +14,14 @@ from benchmark.board import leaderboard
 from benchmark.records import RunRecord
 
 
+class Drawn(NamedTuple):
+    """What the records of a sweep say."""
+
+    board: leaderboard.Leaderboard
+    texts: dict[str, str]
+    """The files by name."""
+
+
 class Published(NamedTuple):
     """The board and the files that hold it."""
 
@@ -24,20 +32,44 @@ class Published(NamedTuple):
 def board(directory: Path) -> Published:
     """Rewrite leaderboard.csv, leaderboard.md, costs.csv and runs.csv from the records in the sweep's folder."""
     with FileLock(directory / ".board.lock"):
-        records = store.load_records(directory)
-        made = leaderboard.build(
-            records, lambda record: store.load_predictions(directory, record.run_id), records[0].primary
-        )
-        made = dataclasses.replace(made, sentences=(*made.sentences, *_wear(directory, records)))
-        texts = {
-            "leaderboard.csv": leaderboard.to_csv(made),
-            "leaderboard.md": leaderboard.to_markdown(made),
-            "costs.csv": leaderboard.costs_csv(records),
-            "runs.csv": leaderboard.runs_csv(records),
-        }
-        for name, text in texts.items():
+        drawn = draw(directory)
+        for name, text in drawn.texts.items():
             store.write_text(directory / name, text)
-    return Published(made, [directory / name for name in texts])
+    return Published(drawn.board, [directory / name for name in drawn.texts])
+
+
+def draw(directory: Path) -> Drawn:
+    """The board and the texts of its files, from the records alone; runs whose files are broken are named, not ranked.
+
+    Raises:
+        BrokenRecord: no run is whole.
+        NoSuchSweep: there is no run.
+    """
+    records, broken = store.survey(directory)
+    if not records:
+        if broken:
+            raise store.BrokenRecord(broken[0].sentence)
+        raise store.NoSuchSweep(f"found no run in {directory}; expected a sweep's folder, results/<sweep.name>")
+    made = leaderboard.build(
+        records, lambda record: store.load_predictions(directory, record.run_id), records[0].primary
+    )
+    made = dataclasses.replace(made, sentences=(*made.sentences, *_damage(broken), *_wear(directory, records)))
+    texts = {
+        "leaderboard.csv": leaderboard.to_csv(made),
+        "leaderboard.md": leaderboard.to_markdown(made),
+        "costs.csv": leaderboard.costs_csv(records),
+        "runs.csv": leaderboard.runs_csv(records),
+    }
+    return Drawn(made, texts)
+
+
+def _damage(broken: list[store.BrokenRun]) -> list[str]:
+    """A warning when runs have no whole record."""
+    if not broken:
+        return []
+    names = ", ".join(run.run_id for run in broken[:5]) + (", ..." if len(broken) > 5 else "")
+    runs = f"{len(broken)} run is" if len(broken) == 1 else f"{len(broken)} runs are"
+    return [f"{runs} not on this board, their files are damaged ({names}): the sweep's command does them again."]
 
 
 def _wear(directory: Path, records: list[RunRecord]) -> list[str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from benchmark.credentials import without_credentials
 from benchmark.spec import RunSpec
 
 Status = Literal["pending", "running", "ok", "diverged", "failed", "oom", "timeout", "crashed", "interrupted"]
@@ -112,9 +113,14 @@ class RunRecord(Fact):
     notes: tuple[str, ...] = ()
     """What a reader of the result should know."""
     command: str
-    """The shell command that runs it again."""
+    """The shell command that runs it again; an address in it has lost its password."""
     started: str = ""
     """UTC, ISO 8601."""
+
+    @field_validator("command")
+    @classmethod
+    def _holds_no_password(cls, value: str) -> str:
+        return without_credentials(value)
 
     @property
     def seed(self) -> int:

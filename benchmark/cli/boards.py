@@ -15,7 +15,8 @@ from benchmark.board import leaderboard as boards
 from benchmark.board.columns import csv_text
 from benchmark.board.markdown import compact, markdown_table
 from benchmark.board.table import Leaderboard
-from benchmark.cli.output import Columns, Format, FormatOption, echo, echo_json, echo_table
+from benchmark.cli.output import Columns, Format, FormatOption, echo, echo_json, echo_table, warn
+from benchmark.errors import DATA
 from benchmark.records import RunRecord
 
 Sweep = Annotated[Path, typer.Argument(metavar="DIR", help="A sweep's folder, results/<sweep.name>.")]
@@ -124,12 +125,17 @@ def show_board(board: Leaderboard) -> None:
 
 
 def load_records(directory: Path) -> list[RunRecord]:
-    """The records of a sweep.
+    """The records of a sweep; each run whose files are damaged is left out with a warning, and makes the exit code 2.
 
     Raises:
         NoRuns: there is none in this folder.
+        BrokenRecord: none of them is whole.
     """
-    records = store.load_records(directory)
+    records, broken = store.survey(directory)
+    if broken and not records:
+        raise store.BrokenRecord(broken[0].sentence)
+    for run in broken:
+        warn(run.sentence, DATA)
     if not records:
         inside = sorted(path.parent.name for path in directory.glob("*/runs"))
         hint = f"give one of its sweeps: {', '.join(inside[:5])}" if inside else "run `python -m benchmark` first"

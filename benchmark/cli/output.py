@@ -26,6 +26,9 @@ class Format(StrEnum):
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to print it.")]
 
 
+_codes: list[int] = []
+
+
 class Columns(NamedTuple):
     """A table of text that may lose columns on a narrow terminal."""
 
@@ -38,6 +41,22 @@ class Columns(NamedTuple):
 def echo(text: str) -> None:
     """Print text as it is, with one line end."""
     typer.echo(text.removesuffix("\n"))
+
+
+def warn(text: str, code: int) -> None:
+    """Print a warning on stderr; the command does the rest of its work, but does not exit with less than `code`."""
+    typer.echo(f"warning: {text}", err=True)
+    _codes.append(code)
+
+
+def worst_warning() -> int:
+    """The highest exit code that a warning of this command stands for."""
+    return max(_codes, default=0)
+
+
+def forget_warnings() -> None:
+    """Begin another command."""
+    _codes.clear()
 
 
 def echo_json(content: Any) -> None:

@@ -6,7 +6,21 @@ disk are the truth: whatever MLflow misses is sent again from them.
 
 from __future__ import annotations
 
+from benchmark.tracking.comparing import compare
 from benchmark.tracking.opening import TrackingUnavailable, default_uri
+from benchmark.tracking.pulling import FolderTaken, NotInMlflow, pull
+from benchmark.tracking.sending import Sent, push
 from benchmark.tracking.tracker import NoTracker, SweepTracker
 
-__all__ = ["NoTracker", "SweepTracker", "TrackingUnavailable", "default_uri"]
+__all__ = [
+    "FolderTaken",
+    "NoTracker",
+    "NotInMlflow",
+    "Sent",
+    "SweepTracker",
+    "TrackingUnavailable",
+    "compare",
+    "default_uri",
+    "pull",
+    "push",
+]

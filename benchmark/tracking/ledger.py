@@ -147,15 +147,8 @@ class Ledger:
 
     def _search(self, where: str) -> list[Run]:
         """All runs of this sweep to which the condition applies, the newest first."""
-        mine = f"tags.sweep_id = '{self.sweep_id}' and {where}"
-        found: list[Run] = []
-        token: str | None = None
-        while True:
-            page = self.client.search_runs([self.experiment], mine, max_results=RUNS_AT_ONCE, page_token=token)
-            found += page
-            token = page.token
-            if not token:
-                return [run for run in found if run.data.tags.get("sweep") == self.directory.name]
+        found = search(self.client, [self.experiment], f"tags.sweep_id = '{self.sweep_id}' and {where}")
+        return [run for run in found if run.data.tags.get("sweep") == self.directory.name]
 
     def _log_files(self, run: str, folder: Path, record: RunRecord) -> None:
         """The run's files; a model as one that MLflow can load."""
@@ -170,13 +163,30 @@ class Ledger:
                 self.client.log_artifact(run, str(entry))
 
 
+def search(client: MlflowClient, experiments: list[str], where: str) -> list[Run]:
+    """All runs of these experiments to which the condition applies, the newest first."""
+    found: list[Run] = []
+    token: str | None = None
+    while True:
+        page = client.search_runs(experiments, where, max_results=RUNS_AT_ONCE, page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            return found
+
+
+def remember_sweep(directory: Path, sweep_id: str) -> None:
+    """Note in its folder what tells this sweep from all others on a shared server, whatever they are called."""
+    store.write_text(directory / ".sweep-id", sweep_id + "\n")
+
+
 def _sweep_id(directory: Path) -> str:
-    """What tells this sweep from all others on a shared server, whatever they are called; made once."""
+    """The sweep's noted identity; made once."""
     path = directory / ".sweep-id"
     directory.mkdir(parents=True, exist_ok=True)
     with FileLock(directory / ".sweep-id.lock"):
         if not path.exists():
-            store.write_text(path, uuid.uuid4().hex + "\n")
+            remember_sweep(directory, uuid.uuid4().hex)
         return path.read_text("utf-8").strip()
 
 

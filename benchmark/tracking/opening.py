@@ -72,6 +72,34 @@ def open_experiment(uri: str, results: Path, name: str) -> Opened:
         return Opened(client, str(client.create_experiment(name, artifact_location=location, tags=tags)))
 
 
+def find_experiment(uri: str, results: Path, name: str) -> Opened | None:
+    """The data set's experiment in the store at `uri`, or None; nothing is made there.
+
+    Raises:
+        TrackingUnavailable: there is no store, or it cannot be opened.
+    """
+    client = open_store(uri, results)
+    with whole_or_absent(uri, results):
+        found = client.get_experiment_by_name(name)
+    return None if found is None else Opened(client, str(found.experiment_id))
+
+
+def open_store(uri: str, results: Path) -> MlflowClient:
+    """A client of the store at `uri`, which is there already.
+
+    Raises:
+        TrackingUnavailable: there is no store, or it cannot be opened.
+    """
+    database = make_url(uri).database if uri.startswith("sqlite") else None
+    if database and not Path(database).is_file():
+        raise TrackingUnavailable(
+            f"found no MLflow database {database}; expected the one of these results, or --uri with the address of "
+            "another database or server"
+        )
+    with FileLock(results / ".mlflow.lock"), whole_or_absent(uri, results):
+        return MlflowClient(uri)
+
+
 @contextmanager
 def whole_or_absent(uri: str, results: Path) -> Iterator[None]:
     """Opening a store: what goes wrong is said, and no half-made database is left, which would be broken for ever.

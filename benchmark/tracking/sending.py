@@ -33,7 +33,7 @@ class Sent(NamedTuple):
 def reconcile(ledger: Ledger, parent: str, is_open: Callable[[Run], bool]) -> Sent:
     """Send every ended run that the store lacks or holds otherwise; one that is open elsewhere is left alone."""
     known, sent, present, removed = ledger.runs(), list[str](), 0, 0
-    for stored in _ended(ledger.directory):
+    for stored in ended(ledger.directory):
         runs = known.get(stored.record.run_id, [])
         whole = next((run for run in runs if ledger.is_whole(run, stored)), None)
         if whole is None and any(is_open(run) for run in runs):
@@ -56,6 +56,7 @@ def push(uri: str | None, directory: Path, board: Leaderboard) -> Sent:
         TrackingUnavailable: the store cannot be used.
     """
     ledger = open_ledger(uri, directory)
+    directory = ledger.directory
     with whole_or_absent(uri or default_uri(directory.parent), directory.parent):
         parent = ledger.open_parent(board.primary)
         sent = reconcile(ledger, parent, open_here)
@@ -67,15 +68,19 @@ def push(uri: str | None, directory: Path, board: Leaderboard) -> Sent:
 
 
 def open_ledger(uri: str | None, directory: Path) -> Ledger:
-    """The ledger of a sweep that has records.
+    """The ledger of a sweep that has records; made in the store when it is not there.
 
     Raises:
         TrackingUnavailable: the store cannot be opened.
     """
+    results = directory.absolute().parent
+    return Ledger(open_experiment(uri or default_uri(results), results, data_set(directory)), directory.absolute())
+
+
+def data_set(directory: Path) -> str:
+    """The name of the data set that the sweep in this folder is about, which is its experiment's."""
     spec = store.survey(directory).records[0].spec
-    name = spec.dataset.name if isinstance(spec, RunSpec) else spec.dataset
-    results = directory.parent
-    return Ledger(open_experiment(uri or default_uri(results), results, name), directory)
+    return spec.dataset.name if isinstance(spec, RunSpec) else spec.dataset
 
 
 def open_here(run: Run) -> bool:
@@ -84,8 +89,8 @@ def open_here(run: Run) -> bool:
     return run.info.status == "RUNNING" and run.data.tags.get("host") == host and environment.is_alive(run.data.tags)
 
 
-def _ended(directory: Path) -> Sequence[store.Stored]:
+def ended(directory: Path) -> Sequence[store.Stored]:
     """The whole records of runs that have ended."""
     survey = store.survey(directory)
-    ended = [record.run_id for record in survey.records if record.status not in WAITING]
-    return [store.load_stored(store.run_directory(directory, run_id)) for run_id in ended]
+    run_ids = [record.run_id for record in survey.records if record.status not in WAITING]
+    return [store.load_stored(store.run_directory(directory, run_id)) for run_id in run_ids]

@@ -1,0 +1,56 @@
+"""Commands between a sweep's folder and MLflow: send what is missing there, or fetch it back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmark import publish, store, tracking
+from benchmark.cli.boards import Sweep
+from benchmark.cli.output import echo, warn
+from benchmark.cli.recovery import Uri
+from benchmark.credentials import without_credentials
+from benchmark.errors import DATA
+
+mlflow = typer.Typer(help="Send a sweep to MLflow, or make its folder again from there.", no_args_is_help=True)
+
+From = Annotated[str, typer.Argument(metavar="URI", help="MLflow's server or database: http://..., sqlite:///...")]
+Name = Annotated[str, typer.Option("--sweep", metavar="NAME", help="The sweep's name, or its sweep_id if several.")]
+Target = Annotated[Path, typer.Argument(metavar="DIR", help="A new folder, called like the sweep: results/NAME.")]
+
+
+@mlflow.command()
+def push(directory: Sweep, uri: Uri = None) -> None:
+    """Send the runs that MLflow lacks, or holds otherwise than their records: parameters, epochs, metrics and files.
+
+    What is there already is left as it is, so that the command may be given again at any time.
+
+    \b
+    Examples:
+      bench mlflow push results/digits
+      bench mlflow push results/digits --uri http://127.0.0.1:5000
+    """
+    for run in store.survey(directory).broken:
+        warn(run.sentence, DATA)
+    sent = tracking.push(uri, directory, publish.board(directory).board)
+    for run_id in sent.sent:
+        echo(f"sent {run_id}")
+    replaced = f", {sent.removed} replaced" if sent.removed else ""
+    echo(f"{len(sent.sent)} runs sent, {sent.present} were there{replaced}")
+
+
+@mlflow.command()
+def pull(uri: From, directory: Target, sweep: Name) -> None:
+    """Make a sweep's folder from MLflow: records, predictions, histories and logs, then its board and tables.
+
+    \b
+    Example:
+      bench mlflow pull http://127.0.0.1:5000 results/digits --sweep digits
+    """
+    runs = tracking.pull(uri, sweep, directory)
+    for run in store.survey(directory).broken:
+        warn(run.sentence, DATA)
+    publish.board(directory)
+    echo(f"{len(runs)} runs from {without_credentials(uri)} are in {directory}")

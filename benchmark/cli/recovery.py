@@ -1,0 +1,60 @@
+"""Commands that make a sweep's folder whole again, and that prove that it is."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from benchmark import publish, store
+from benchmark.cli.boards import Sweep
+from benchmark.cli.output import echo, warn
+from benchmark.credentials import without_credentials
+from benchmark.errors import DATA, DONE
+from benchmark.verification import verify_files
+
+Uri = Annotated[
+    str | None,
+    typer.Option(metavar="URI", help="MLflow's server or database; if not given, the one beside the results."),
+]
+
+
+def rebuild(directory: Sweep) -> None:
+    """Write leaderboard.csv, leaderboard.md, costs.csv and runs.csv again from the records alone.
+
+    Runs whose files are damaged are named, and make the exit code 2; the sweep's command does them again.
+
+    \b
+    Example:
+      bench rebuild results/digits
+    """
+    for run in store.survey(directory).broken:
+        warn(run.sentence, DATA)
+    for file in publish.board(directory).files:
+        echo(f"wrote {file}")
+
+
+def verify(directory: Sweep, uri: Uri = None) -> int:
+    """Prove that the records are what the runs wrote and that tables and MLflow say the same, or name each difference.
+
+    Exit code 0 when all agree, 2 when something differs.
+
+    \b
+    Examples:
+      bench verify results/digits
+      bench verify results/digits --uri http://127.0.0.1:5000
+    """
+    verified = verify_files(directory)
+    differences, places = list(verified.differences), "records and tables"
+    if uri or (directory.absolute().parent / "mlflow.db").is_file():
+        from benchmark import tracking  # noqa: PLC0415 - MLflow takes seconds to load
+
+        differences += tracking.compare(uri, directory, verified.board)
+        places += f" and MLflow at {without_credentials(uri)}" if uri else " and MLflow"
+    for difference in differences:
+        echo(f"- {difference}")
+    if differences:
+        echo(f"{len(differences)} differences in {verified.runs} runs: {places} do not agree")
+        return DATA
+    echo(f"{verified.runs} runs: {places} agree")
+    return DONE

@@ -1,0 +1,208 @@
+"""MLflow holds each run id once, with its true status, whatever happened to the sweep or to the store."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from benchmark import environment, store, tracking
+from benchmark.tracking import tracker as tracker_module
+
+Search = Callable[[str], list[Run]]
+
+
+@contextmanager
+def broken(database: Path) -> Iterator[None]:
+    """A database that refuses every run while the block runs: its table has another name."""
+    for old, new in (("runs", "away"), ("away", "runs")):
+        connection = sqlite3.connect(database)
+        connection.execute("PRAGMA legacy_alter_table=ON")
+        connection.execute(f"ALTER TABLE {old} RENAME TO {new}")
+        connection.close()
+        if new == "away":
+            yield
+
+
+def open_tracker(folder: Any) -> tracking.SweepTracker:
+    return tracking.SweepTracker(None, folder.path.parent, "drawn", "drawn")
+
+
+def run_one(tracker: tracking.SweepTracker, folder: Any, seed: int) -> str:
+    """A run from start to end, as a sweep tells it."""
+    record = folder.record(seed)
+    store.write_record(folder.path, record)
+    tracker.start(record, folder.manifest)
+    for row in folder.epochs():
+        tracker.epoch(record.run_id, row)
+    tracker.finish(folder.end(record), store.run_directory(folder.path, record.run_id))
+    return record.run_id
+
+
+def test_a_finished_run_is_there_with_parameters_epochs_metrics_and_files(folder: Any, found: Search) -> None:
+    run_one(open_tracker(folder), folder, 0)
+    [run] = found("run")
+    client = MlflowClient(f"sqlite:///{folder.path.parent}/mlflow.db")
+    assert run.info.status == "FINISHED"
+    assert run.data.params["training.optimizer"] == "adam"
+    assert run.data.metrics["test_accuracy"] == pytest.approx(0.75)
+    assert [metric.value for metric in client.get_metric_history(run.info.run_id, "val_loss")] == [1.0, 0.5]
+    names = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert names == {"record.json", "predictions.parquet", "validation.parquet", "history.csv", "config.yaml"}
+    assert run.inputs.dataset_inputs[0].dataset.digest == folder.manifest.fingerprint[:36]
+    assert "accuracy 0.7500" in run.data.tags["mlflow.note.content"]
+
+
+def test_several_runs_may_be_open_at_once(folder: Any, found: Search) -> None:
+    tracker = open_tracker(folder)
+    records = [folder.record(seed) for seed in (0, 1)]
+    for record in records:
+        tracker.start(record, folder.manifest)
+    for row in folder.epochs():
+        tracker.epoch(records[0].run_id, {**row, "val_loss": 7.0})
+        tracker.epoch(records[1].run_id, row)
+    for record in records:
+        tracker.finish(folder.end(record), store.run_directory(folder.path, record.run_id))
+    last = {run.data.tags["run_id"]: run.data.metrics["val_loss"] for run in found("run")}
+    assert last == {records[0].run_id: 7.0, records[1].run_id: 0.5}
+
+
+def test_a_run_done_again_takes_the_place_of_the_earlier_one(folder: Any, found: Search) -> None:
+    tracker = open_tracker(folder)
+    record = folder.record(0)
+    tracker.start(record, folder.manifest)
+    tracker.finish(folder.fail(record), store.run_directory(folder.path, record.run_id))
+    [failed] = found("run")
+    assert (failed.info.status, failed.data.tags["failure"]) == ("FAILED", "SIGKILL: found the worker gone")
+    run_one(open_tracker(folder), folder, 0)
+    [run] = found("run")
+    assert run.info.status == "FINISHED"
+    assert run.info.run_id != failed.info.run_id
+
+
+def test_what_a_killed_sweep_left_is_put_right_at_the_next_start(folder: Any, found: Search) -> None:
+    """Killed after the first record was written, before MLflow was told, and in the middle of the second run."""
+    done, half = folder.record(0), folder.record(1)
+    script = (
+        "import os, sys; from pathlib import Path; from benchmark import store, tracking\n"
+        "from datasets.manifest import Manifest\n"
+        f"folder = Path({str(folder.path)!r})\n"
+        "tracker = tracking.SweepTracker(None, folder.parent, 'drawn', 'drawn')\n"
+        "manifest = Manifest.read_csv(folder / 'manifest.csv')\n"
+        "for record in store.load_records(folder): tracker.start(record, manifest)\n"
+        "os._exit(9)\n"
+    )
+    for record in (done, half):
+        store.write_record(folder.path, record)
+    subprocess.run([sys.executable, "-c", script], check=False, timeout=120)
+    assert [run.info.status for run in found("run")] == ["RUNNING", "RUNNING"]
+    folder.end(done)
+    open_tracker(folder)
+    states = {run.data.tags["run_id"]: run.info.status for run in found("run")}
+    assert states == {done.run_id: "FINISHED", half.run_id: "KILLED"}
+
+
+def test_a_run_of_another_living_sweep_is_left_alone(folder: Any, found: Search) -> None:
+    tracker = open_tracker(folder)
+    record = folder.record(0)
+    tracker.start(record, folder.manifest)
+    folder.end(record)
+    script = (
+        "from pathlib import Path; from benchmark import tracking\n"
+        f"tracking.SweepTracker(None, Path({str(folder.path.parent)!r}), 'drawn', 'drawn')\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
+    [run] = found("run")
+    assert run.info.status == "RUNNING"
+    assert run.data.tags["pid"] == environment.process_identity()["pid"]
+
+
+def test_every_candidate_has_a_run_with_its_interval_above_its_seeds(folder: Any, found: Search) -> None:
+    tracker = open_tracker(folder)
+    for seed in (0, 1):
+        run_one(tracker, folder, seed)
+    board = folder.board()
+    for _ in range(2):  # the second time nothing is new
+        tracker.board(board)
+    tracker.close("FINISHED")
+    [candidate], [sweep] = found("candidate"), found("sweep")
+    row = board.table.iloc[0]
+    assert candidate.data.metrics["test_accuracy_low"] == pytest.approx(row["test_accuracy_low"])
+    assert candidate.data.metrics["rank_high"] == row["rank_high"]
+    assert candidate.data.metrics["n_seeds"] == 2
+    assert candidate.data.tags["mlflow.parentRunId"] == sweep.info.run_id
+    assert {run.data.tags["mlflow.parentRunId"] for run in found("run")} == {candidate.info.run_id}
+    assert sweep.info.status == "FINISHED"
+    client = MlflowClient(f"sqlite:///{folder.path.parent}/mlflow.db")
+    files = {file.path for file in client.list_artifacts(sweep.info.run_id)}
+    assert files >= {"leaderboard.csv", "runs.csv", "manifest.csv", "manifest.json"}
+
+
+def test_a_store_that_fails_for_a_while_misses_nothing(
+    folder: Any, found: Search, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracker_module, "SECONDS_OF_REST", 0.0)
+    tracker = open_tracker(folder)
+    run_one(tracker, folder, 0)
+    database = folder.path.parent / "mlflow.db"
+    with broken(database):
+        run_one(tracker, folder, 1)
+        record = folder.record(2)
+        tracker.start(record, folder.manifest)
+    assert capsys.readouterr().err.count("warning: MLflow does not answer") == 1
+    tracker.finish(folder.end(record), store.run_directory(folder.path, record.run_id))
+    run_one(tracker, folder, 3)
+    tracker.board(folder.board())
+    tracker.close("FINISHED")
+    assert capsys.readouterr().err == ""
+    assert [run.info.status for run in found("run")] == ["FINISHED"] * 4
+    assert tracking.compare(None, folder.path, folder.board()) == []
+
+
+def test_a_store_that_stays_away_is_said_with_the_command_that_mends_it(
+    folder: Any, found: Search, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tracker = open_tracker(folder)
+    with broken(folder.path.parent / "mlflow.db"):
+        run_one(tracker, folder, 0)
+        folder.board()
+        tracker.close("FINISHED")
+    assert f"bench mlflow push {folder.path}" in capsys.readouterr().err
+    assert found("run") == []
+    sent = tracking.push(None, folder.path, folder.board())
+    assert (len(sent.sent), sent.present) == (1, 0)
+    assert tracking.push(None, folder.path, folder.board()) == tracking.Sent([], 1, 0)
+    assert tracking.compare(None, folder.path, folder.board()) == []
+
+
+def test_two_sweeps_of_one_name_in_one_store_keep_their_runs(folder: Any, found: Search, tmp_path: Path) -> None:
+    uri = tracking.default_uri(folder.path.parent)
+    run_one(open_tracker(folder), folder, 0)
+    elsewhere = folder._replace(path=tmp_path / "elsewhere" / "drawn")
+    elsewhere.path.mkdir(parents=True)
+    run_one(tracking.SweepTracker(uri, elsewhere.path.parent, "drawn", "drawn"), elsewhere, 0)
+    assert len(found("run")) == 2
+    assert len(found("sweep")) == 2
+
+
+def test_credentials_are_never_said(folder: Any, tmp_path: Path) -> None:
+    with pytest.raises(tracking.TrackingUnavailable) as caught:
+        tracking.SweepTracker("http://someone:hunter2@127.0.0.1:9", folder.path.parent, "drawn", "drawn")
+    assert "hunter2" not in str(caught.value)
+    assert "someone" not in str(caught.value)
+    assert "127.0.0.1:9" in str(caught.value)
+
+
+def test_a_database_is_in_wal_mode_so_that_readers_do_not_hold_up_writers(folder: Any) -> None:
+    open_tracker(folder)
+    connection = sqlite3.connect(folder.path.parent / "mlflow.db")
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
