@@ -12,7 +12,7 @@ import pandas as pd
 
 from benchmark.spec import AXES
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Of leaderboard.csv; raised when a column changes its name, place or meaning."""
 
 Kind = Literal["text", "integer", "decimal", "truth"]
@@ -40,7 +40,8 @@ def _kinds() -> dict[str, Kind]:
     kinds |= {"val_rank": "integer", "val_minus_test": "decimal"}
     kinds |= {"worst_class": "text", "worst_class_recall": "decimal"}
     kinds |= dict.fromkeys(("total_parameters", "trainable_parameters", "flops"), "integer")
-    kinds |= {"on_front": "truth", "training": "text", "fingerprint": "text", "candidate": "text"}
+    kinds |= {"on_front": "truth", "training": "text", "variant": "text"}
+    kinds |= {"fingerprint": "text", "candidate": "text"}
     return kinds
 
 

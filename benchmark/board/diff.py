@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,12 +27,14 @@ MEANINGS: Mapping[Mark, str] = {
 }
 REGRESSIONS: tuple[Mark, ...] = ("-", "!")
 UNCHANGED: tuple[Mark, ...] = ("=", "~")
-NAMES = (*AXES, "image_size", "weights", "training")
+NAMES = (*AXES, "image_size", "weights", "training", "variant")
 """What a person knows a row by; rows on other pictures are joined by it."""
 
 DIFF_KINDS: Mapping[str, Kind] = {
     "mark": "text",
     **{name: "integer" if name == "image_size" else "text" for name in NAMES},
+    "seeds_left": "integer",
+    "seeds_right": "integer",
     "status_left": "text",
     "status_right": "text",
     "ranks_left": "text",
@@ -133,7 +136,7 @@ def _described(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
         if content is None:
             continue
         score = content.get(f"test_{content['primary']}")
-        row |= {f"status_{side}": content["status"], f"score_{side}": score}
+        row |= {f"status_{side}": content["status"], f"score_{side}": score, f"seeds_{side}": content["n_seeds"]}
         if content["rank_low"] is not None:
             low, high = content["rank_low"], content["rank_high"]
             row[f"ranks_{side}"] = str(low) if low == high else f"{low}-{high}"
@@ -185,5 +188,23 @@ def _sentences(
             "No predictions at hand: a row counts as changed when its 95 % intervals do not overlap, which misses "
             "smaller changes; compare the two folders for a paired test."
         )
+    lines += _seeds(rows)
     lines += [f"Changed besides: {key}: {pair[0]} -> {pair[1]}" for key, pair in changes.items()]
     return tuple(lines)
+
+
+def _seeds(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Which rows have a result for another number of seeds than before."""
+    counts = Counter(
+        (row["seeds_left"], row["seeds_right"])
+        for row in rows
+        if row.get("status_left") and row.get("status_right") and row["seeds_left"] != row["seeds_right"]
+    )
+    if not counts:
+        return []
+    told = ", ".join(f"{before} -> {after} in {_rows_text(number)}" for (before, after), number in counts.items())
+    return [f"Finished seeds: {told}; a score that rests on other seeds moves for that alone."]
+
+
+def _rows_text(number: int) -> str:
+    return "1 row" if number == 1 else f"{number} rows"

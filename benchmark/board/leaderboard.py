@@ -8,9 +8,10 @@ from typing import Any
 from benchmark.board import rows, sentences
 from benchmark.board.candidates import Candidate, gather
 from benchmark.board.columns import KINDS, typed
+from benchmark.board.costs import costs_csv
 from benchmark.board.evidence import Evidence, Load, collect
 from benchmark.board.markdown import to_markdown
-from benchmark.board.runs import costs_csv, runs_csv
+from benchmark.board.runs import runs_csv
 from benchmark.board.table import FailedRun, Leaderboard, to_csv
 from benchmark.records import RunRecord
 from benchmark.statistics import METRICS, Metric, compare
@@ -63,6 +64,7 @@ def build(records: Sequence[RunRecord], predictions: Load, primary: str) -> Lead
         lines += sentences.against_baselines(table, list(results.values()), [one.name for one in others], metric)
     below = sorted((one for one in candidates if one.status != "ok"), key=lambda one: (not one.is_baseline, one.name))
     table += [rows.identity(candidate) | results.get(candidate.name, {}) for candidate in below]
+    rows.tell_apart(table, candidates)
     if not ranked:
         lines.append("No candidate is complete: there is nothing to rank." if records else "No runs yet.")
     lines += sentences.unranked(candidates)

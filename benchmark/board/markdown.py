@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -11,7 +11,7 @@ from benchmark.board.sentences import score_text
 from benchmark.board.table import Leaderboard
 from benchmark.spec import AXES
 
-_VARYING = (*AXES, "image_size", "weights", "training")
+_VARYING = (*AXES, "image_size", "weights", "training", "variant")
 """What may tell two candidates apart, in the order of the columns."""
 
 
@@ -22,10 +22,15 @@ class Compact(NamedTuple):
     lines: tuple[tuple[str, ...], ...]
 
 
+def varying_names(board: Leaderboard) -> list[str]:
+    """The columns that a person knows a row by: the backbone, and what differs between rows."""
+    return [name for name in _VARYING if name == "backbone" or _varies(board.table, name)]
+
+
 def compact(board: Leaderboard) -> Compact:
     """The board's rows as text; of the names only those that differ between rows."""
     table = board.table
-    varying = [name for name in _VARYING if name == "backbone" or _varies(board.table, name)]
+    varying = varying_names(board)
     titles = (
         "rank",
         "tied",
@@ -86,13 +91,18 @@ def _line(row: dict[Any, Any], primary: str, varying: Sequence[str]) -> list[str
     return [
         range_text(row["rank_low"], row["rank_high"]) if ranked else "",
         tied,
-        *("" if pd.isna(row[one]) else _shortened(str(row[one])) for one in varying),
+        *names_text(row, varying),
         interval_text(row[name], row[f"{name}_low"], row[f"{name}_high"]),
         gap,
         "" if pd.isna(spread) else score_text(spread),
         worst,
         "" if pd.isna(row["total_parameters"]) else f"{row['total_parameters']:,}",
     ]
+
+
+def names_text(row: Mapping[Any, Any], names: Sequence[str]) -> list[str]:
+    """The cells that a person knows the row by."""
+    return ["" if pd.isna(row[name]) else _shortened(str(row[name])) for name in names]
 
 
 def _shortened(text: str) -> str:

@@ -116,20 +116,23 @@ def _sentences(rows: Sequence[dict[str, Any]], shown: int, evidence: Evidence, c
             "One seed: nothing is known of the spread between seeds, so only images for these very weights are told; "
             "run three seeds or more."
         )
-    helped = [row for row in rows if row.get("seeds_needed")]
-    if helped:
-        row = min(helped, key=lambda one: one["seeds_needed"])
-        lines.append(f"Soonest by seeds: {row['better']} and {row['worse']}, with {row['seeds_needed']} each.")
-    images = [row for row in rows if row.get(_present(row))]
-    if images:
-        row = min(images, key=lambda one: int(one[_present(one)]))
-        lines.append(
-            f"Soonest by images: {row['better']} and {row['worse']}, with {row[_present(row)]:,} test images at "
-            f"{_nearest(row['seeds'])} seeds each."
-        )
-    if rows and not helped and not images:
-        lines.append("Neither seeds nor images within reach would separate them: take them as equal.")
-    return lines
+    return [*lines, *(_plain(row) for row in rows)]
+
+
+def _plain(row: Mapping[str, Any]) -> str:
+    """One pair in one sentence."""
+    pair = f"{row['better']} and {row['worse']}"
+    if row["gap"] <= 0:
+        return f"{pair} have the same score: no number of seeds or images tells them apart, take them as equal."
+    ways = []
+    if row.get("seeds_needed"):
+        ways.append(f"{row['seeds_needed']} seeds each on these images")
+    if row.get(_present(row)):
+        seeds = _nearest(row["seeds"])
+        ways.append(f"{row[_present(row)]:,} test images at {seeds} {'seed' if seeds == 1 else 'seeds'} each")
+    if not ways:
+        return f"{pair}, {score_text(row['gap'])} apart: neither seeds nor images within reach, take them as equal."
+    return f"{pair}, {score_text(row['gap'])} apart: {' or '.join(ways)} would tell them apart (chance .8)."
 
 
 def _nearest(seeds: int) -> int:

@@ -12,9 +12,10 @@ from benchmark.board.candidates import Candidate
 from benchmark.board.columns import SCHEMA_VERSION
 from benchmark.board.evidence import Evidence
 from benchmark.board.pareto import front
+from benchmark.board.variants import variants
 from benchmark.metrics import find
 from benchmark.records import Baseline
-from benchmark.spec import RunSpec
+from benchmark.spec import AXES, RunSpec
 from benchmark.statistics import METRICS, Comparison, estimate
 
 
@@ -99,6 +100,15 @@ def ordered(rows: Sequence[dict[str, Any]], primary: str) -> list[dict[str, Any]
         for row, on_front in zip(sized, front([score[row["candidate"]] for row in sized], costs), strict=True):
             row["on_front"] = bool(on_front)
     return result
+
+
+def tell_apart(rows: Sequence[dict[str, Any]], candidates: Sequence[Candidate]) -> None:
+    """Add to every row what differs from the rows that have the same names."""
+    by_name = {row["candidate"]: row for row in rows}
+    shown = (*AXES, "image_size", "weights", "training")
+    told = variants({one: [by_name[one.name].get(name) for name in shown] for one in candidates})
+    for row in rows:
+        row["variant"] = told[row["candidate"]]
 
 
 def training(spec: RunSpec) -> str:

@@ -111,9 +111,15 @@ def _choices(ranking: Ranking) -> list[str]:
     tied = [row for row in ranking.rows if row["tied_with_best"] and row.get("flops") is not None]
     if len(tied) > 1:
         cheapest = min(tied, key=lambda row: (row["flops"], row["total_parameters"], row["rank"]))
+        least = min(tied, key=lambda row: (row["trainable_parameters"], row is not cheapest, row["rank"]))
+        other = (
+            ""
+            if least is cheapest
+            else f"; fewest trainable parameters: {least['candidate']} ({least['trainable_parameters']:,})"
+        )
         lines.append(
             f"Cheapest row tied with the best: {cheapest['candidate']} ("
-            f"{cheapest['flops'] / 1e6:,.1f} MFLOPs a picture, {cheapest['total_parameters']:,} parameters)."
+            f"{cheapest['flops'] / 1e6:,.1f} MFLOPs a picture, {cheapest['total_parameters']:,} parameters){other}."
         )
     chosen = [row for row in ranking.rows if row.get("val_rank") == 1]
     if len(ranking.rows) > 1 and chosen:

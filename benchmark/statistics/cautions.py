@@ -25,6 +25,13 @@ def cautions(outcomes: Outcomes, metric: Metric) -> tuple[str, ...]:
     if single:
         who = "One seed" if single == len(outcomes.candidates) else f"One seed in {single} of the rows"
         found.append(f"{who}: the order refers to these weights, not to the recipe; train 3 seeds or more.")
+    double = sum(answers.seeds == 2 for answers in outcomes.candidates)
+    if double:
+        who = "Two seeds" if double == len(outcomes.candidates) else f"Two seeds in {double} of the rows"
+        found.append(
+            f"{who}: the spread between seeds rests on one difference a row (df = 1), so that only large gaps are "
+            "told; train 3 seeds or more."
+        )
     pairs = np.unique(np.stack([outcomes.truth_codes, outcomes.groups]), axis=1)
     rarest = int(np.bincount(pairs[0]).min())
     if rarest < FEWEST_GROUPS:

@@ -123,9 +123,9 @@ def test_a_board_read_back_is_the_board(sweep: Any) -> None:
     ("old", "new", "error", "message"),
     [
         (",true,ok", ",yes,ok", BrokenBoard, "'yes' in line 2 of it, column tied_with_best"),
-        (",true,ok", ",true,ok,extra", BrokenBoard, "54 cells in line 2"),
-        ("\n1,1,", "\n1,first,", BrokenBoard, "'first' in line 2 of it, column rank"),
-        ("\n1,1,", "\n0,1,", OtherSchema, "schema_version 0"),
+        (",true,ok", ",true,ok,extra", BrokenBoard, "55 cells in line 2"),
+        ("\n2,1,", "\n2,first,", BrokenBoard, "'first' in line 2 of it, column rank"),
+        ("\n2,1,", "\n1,1,", OtherSchema, "schema_version 1"),
         ("schema_version,rank,", "schema_version,place,", BrokenBoard, "place"),
         ("schema_version", "version", BrokenBoard, "first column"),
     ],
@@ -143,3 +143,27 @@ def test_a_candidate_that_stands_twice_is_found_out(sweep: Any) -> None:
     text = to_csv(build(sweep.records, sweep.predictions, "balanced_accuracy"))
     with pytest.raises(BrokenBoard, match="in lines 2 and 3"):
         read_board(text + text.splitlines(keepends=True)[1], "it")
+
+
+def test_another_number_of_seeds_is_told(sweep_of: Sweeps) -> None:
+    left, right = sweep_of(300, 1), sweep_of(300, 1)
+    for name, count in (("a", 2), ("b", 2), ("c", 3)):
+        left.add(backbone=name, seeds=range(3))
+        right.add(backbone=name, seeds=range(3 + count))
+    left.add(backbone="same")
+    right.add(backbone="same")
+    for seen_as in (side, file):
+        found = diff(seen_as(left), seen_as(right))
+        assert "Finished seeds: 3 -> 5 in 2 rows, 3 -> 6 in 1 row" in " ".join(found.sentences)
+        assert sorted(found.table["seeds_right"]) == [3, 5, 5, 6]
+    assert "Finished seeds" not in " ".join(diff(side(left), side(left)).sentences)
+
+
+def test_rows_that_differ_in_a_value_only_are_both_kept_on_other_pictures(sweep_of: Sweeps) -> None:
+    left, right = sweep_of(300, 1), sweep_of(300, 1)
+    for sweep in (left, right):
+        sweep.add(0.8, head={"name": "dense", "units": [64]})
+        sweep.add(0.8, head={"name": "dense", "units": [32]})
+    changed = [record.model_copy(update={"fingerprint": "e" * 64}) for record in right.records]
+    other = build(changed, right.predictions, "balanced_accuracy").table
+    assert list(diff(side(left), Side("other", other)).table["mark"]) == ["x", "x"]

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmark.board import leaderboard
+from benchmark.board.costs import COST_COLUMNS
 from benchmark.board.reading import read_board
-from benchmark.board.runs import COST_COLUMNS
 
 PRIMARY = "balanced_accuracy"
 

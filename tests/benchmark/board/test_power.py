@@ -74,3 +74,15 @@ def test_fewer_than_two_candidates_make_no_pair(sweep: Any, count: int) -> None:
     found = of(sweep)
     assert found.table.empty
     assert "no pair" in found.sentences[0]
+
+
+def test_every_pair_has_a_plain_sentence(sweep: Any) -> None:
+    for skill, name in ((0.8, "a"), (0.77, "b"), (0.79, "c")):
+        sweep.add(skill, head=name)
+    found = of(sweep)
+    for row in found.table.to_dict("records"):
+        [sentence] = [one for one in found.sentences if one.startswith(f"{row['better']} and {row['worse']}")]
+        assert "would tell them apart (chance .8)" in sentence or "take them as equal" in sentence
+        if row["seeds_needed"]:
+            assert f"{row['seeds_needed']} seeds each" in sentence
+    assert len(found.table) >= 2

@@ -16,6 +16,14 @@ def test_one_seed_speaks_of_these_weights(golden_truth, golden_predicted, board)
     assert "not to the recipe" in sentences[0]
 
 
+def test_two_seeds_say_little_about_their_spread(golden_truth, golden_predicted, board):
+    [sentence] = cautions(board(golden_truth, list(golden_predicted[:, :2])), "accuracy")
+    assert sentence.startswith("Two seeds: ")
+    assert "train 3 seeds or more" in sentence
+    [sentence] = cautions(board(golden_truth, [golden_predicted[0], golden_predicted[1, :2]]), "accuracy")
+    assert sentence.startswith("Two seeds in 1 of the rows: ")
+
+
 def test_the_rarest_class_is_counted_in_groups(golden_truth, golden_predicted, board):
     groups = np.concatenate([np.arange(75), 75 + np.arange(15) // 3])
     sentences = cautions(board(golden_truth, list(golden_predicted), groups=groups), "accuracy")
@@ -25,7 +33,7 @@ def test_the_rarest_class_is_counted_in_groups(golden_truth, golden_predicted, b
 
 def test_log_loss_of_few_images_at_high_accuracy_is_doubted():
     truth = np.arange(100) % 2
-    probabilities = np.broadcast_to(np.where(np.eye(2, dtype=bool)[truth], 0.999, 0.001), (2, 100, 2))
+    probabilities = np.broadcast_to(np.where(np.eye(2, dtype=bool)[truth], 0.999, 0.001), (3, 100, 2))
     outcomes = Outcomes.from_probabilities(truth, np.arange(100), 2, [("frozen", probabilities)])
     assert any("few images" in sentence for sentence in cautions(outcomes, "log_loss"))
     assert cautions(outcomes, "accuracy") == ()
