@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import pandas as pd
 import typer
@@ -13,11 +15,17 @@ from benchmark import metrics as known_metrics
 from benchmark import store
 from benchmark.board import leaderboard as boards
 from benchmark.board.columns import csv_text
-from benchmark.board.markdown import compact, markdown_table
+from benchmark.board.cost_tables import compact_costs
+from benchmark.board.costs import MEASURED, cheapest, to_csv
+from benchmark.board.costs import costs as find_costs
+from benchmark.board.markdown import compact, escaped, markdown_table
 from benchmark.board.table import Leaderboard
 from benchmark.cli.output import Columns, Format, FormatOption, echo, echo_json, echo_table, warn
 from benchmark.errors import DATA
 from benchmark.records import RunRecord
+
+_DISPENSABLE = ("memory MB", "batch 32 ms", "weights", "image_size", "training", "MFLOPs")
+"""Columns of the costs that a narrow terminal can do without, the most dispensable first."""
 
 Sweep = Annotated[Path, typer.Argument(metavar="DIR", help="A sweep's folder, results/<sweep.name>.")]
 
@@ -28,20 +36,50 @@ class NoRuns(ValueError):
     exit_code = 1
 
 
-def leaderboard(directory: Sweep, format: FormatOption = Format.TABLE) -> None:
+class NothingLeft(ValueError):
+    """A pattern that fits no candidate, or leaves none."""
+
+    exit_code = 1
+
+
+class Kept(NamedTuple):
+    """The records that are shown, and what must be said of those that are not."""
+
+    records: list[RunRecord]
+    sentences: tuple[str, ...]
+
+
+Without = Annotated[
+    list[str] | None,
+    typer.Option("--without", metavar="PATTERN", help="Leave these candidates out: 'lenet-*'; may be repeated."),
+]
+ShowCosts = Annotated[bool, typer.Option("--costs", help="What each row costs on this machine, and who is worth it.")]
+
+
+def leaderboard(
+    directory: Sweep, format: FormatOption = Format.TABLE, without: Without = None, costs: ShowCosts = False
+) -> None:
     """Print the leaderboard of a sweep and what it can and cannot tell.
 
     Every row has a range of ranks: the places it may hold, all of them right at once in 95 % of boards. `tied` marks
-    the rows that may be the best one.
+    the rows that may be the best one. With --costs the columns are parameters, FLOPs, milliseconds, seconds and
+    memory; `front` says by which costs no row is both better and cheaper. --without only shows: no file changes.
 
     \b
     Examples:
       bench leaderboard results/digits
+      bench leaderboard results/digits --costs
+      bench leaderboard results/digits --without 'lenet-*' --without '*-focal-*'
       bench leaderboard results/digits --format csv > board.csv
     """
-    board = load_board(directory)
-    if format is Format.TABLE:
-        show_board(board)
+    kept = _without(load_records(directory), without or [])
+    board = _board(directory, kept.records)
+    board = replace(board, sentences=(*board.sentences, *kept.sentences))
+    spent = find_costs(kept.records, board)
+    if costs:
+        _show_costs(board, spent, format)
+    elif format is Format.TABLE:
+        show_board(replace(board, sentences=(*board.sentences, *cheapest(spent, MEASURED))))
     elif format is Format.MARKDOWN:
         echo(boards.to_markdown(board))
     elif format is Format.CSV:
@@ -60,7 +98,8 @@ def failures(directory: Sweep, format: FormatOption = Format.TABLE) -> None:
     Example:
       bench failures results/digits
     """
-    runs = [record for record in load_records(directory) if record.status not in ("ok", "pending", "running")]
+    records = load_records(directory)
+    runs = [record for record in records if record.status not in ("ok", "pending", "running")]
     titles = ("run", "status", "kind", "message", "log", "command")
     lines = [
         (
@@ -78,7 +117,7 @@ def failures(directory: Sweep, format: FormatOption = Format.TABLE) -> None:
             echo(
                 "\n".join([line[0], *(f"  {title}: {text}" for title, text in zip(titles[1:], line[1:], strict=True))])
             )
-        waiting = sum(record.status in ("pending", "running") for record in load_records(directory))
+        waiting = sum(record.status in ("pending", "running") for record in records)
         noun = "run" if len(lines) == 1 else "runs"
         echo(f"{len(lines)} {noun} failed" + (f", {waiting} not yet run" if waiting else ""))
     else:
@@ -117,7 +156,7 @@ def show_board(board: Leaderboard) -> None:
     text = compact(board)
     dispensable = ("parameters", "worst class", "weights", "image_size", "seed sd", "training", "gap to best")
     droppable = [title for title in dispensable if title in text.titles]
-    tied = [index for index, value in enumerate(board.table["tied_with_best"]) if value is True]
+    tied = board.table["tied_with_best"].to_numpy("bool", na_value=False).nonzero()[0].tolist()
     for sentence in board.sentences:
         echo(sentence)
     if text.lines:
@@ -145,8 +184,57 @@ def load_records(directory: Path) -> list[RunRecord]:
 
 def load_board(directory: Path) -> Leaderboard:
     """The leaderboard of a sweep, from its records and predictions."""
-    records = load_records(directory)
+    return _board(directory, load_records(directory))
+
+
+def _board(directory: Path, records: list[RunRecord]) -> Leaderboard:
     return boards.build(records, lambda record: store.load_predictions(directory, record.run_id), records[0].primary)
+
+
+def _without(records: list[RunRecord], patterns: Sequence[str]) -> Kept:
+    """The records of the candidates that no pattern fits.
+
+    Raises:
+        NothingLeft: a pattern fits no candidate, or no candidate is left.
+    """
+    names = {record.candidate for record in records}
+    gone: set[str] = set()
+    for pattern in patterns:
+        fits = set(fnmatch.filter(names, pattern))
+        if not fits:
+            near = min(names, key=lambda name: (pattern.strip("*") not in name, name))
+            raise NothingLeft(
+                f"found no candidate that --without {pattern} fits; expected a pattern for whole names, such as "
+                f"{near}: * stands for any letters"
+            )
+        gone |= fits
+    left = [record for record in records if record.candidate not in gone]
+    if not left:
+        raise NothingLeft("found no candidate that --without leaves; expected one at least: give narrower patterns")
+    if not gone:
+        return Kept(left, ())
+    sentence = (
+        f"{len(gone)} of {len(names)} candidates are left out of this view (--without {' '.join(patterns)}): its 95 % "
+        "hold if they were left out for another reason than their scores."
+    )
+    return Kept(left, (sentence,))
+
+
+def _show_costs(board: Leaderboard, spent: pd.DataFrame, format: Format) -> None:
+    """Print what each row costs, in the board's order."""
+    if format is Format.CSV:
+        echo(to_csv(spent))
+    elif format is Format.JSON:
+        rows = [{str(name): plain(value) for name, value in row.items()} for row in spent.to_dict("records")]
+        echo_json({"primary": board.primary, "sentences": cheapest(spent), "rows": rows})
+    else:
+        text = compact_costs(board, spent)
+        for sentence in cheapest(spent):
+            echo(f"- {escaped(sentence)}" if format is Format.MARKDOWN else sentence)
+        if format is Format.MARKDOWN:
+            echo("\n".join(["", *markdown_table(text.titles, text.lines)]))
+        else:
+            echo_table(Columns(text.titles, text.lines, [title for title in _DISPENSABLE if title in text.titles]))
 
 
 def plain(value: Any) -> Any:
