@@ -15,7 +15,7 @@ _LOG_FROM = 6.0
 """A range is drawn in logarithms from this ratio of its ends on."""
 
 
-_MOST_LOG_TICKS = 9
+_MOST_LOG_TICKS = 6
 
 
 class Tick(NamedTuple):
@@ -135,7 +135,7 @@ def _round_values(low: float, high: float, logarithmic: bool) -> list[float]:
         first = math.ceil(low / step)
         return [round(number * step, 9) for number in range(first, math.floor(high / step) + 1)]
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for digits, apart in (((1, 2, 5), 1), ((1,), 1), ((1,), 2), ((1,), 4)):
+    for digits, apart in (((1, 2, 5), 1), ((1, 3), 1), ((1,), 1), ((1,), 2), ((1,), 4)):
         numbers = [digit * 10.0**decade for decade in decades if decade % apart == 0 for digit in digits]
         numbers = [number for number in numbers if low <= number <= high]
         if len(numbers) <= _MOST_LOG_TICKS:

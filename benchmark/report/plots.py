@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -71,6 +71,8 @@ class Plot(NamedTuple):
     x_logarithmic: bool = False
     y_names: tuple[str, ...] = ()
     """Instead of numbers on the upright axis: names of 0, 1, 2, ... from the top."""
+    legend: Literal["inside", "beside"] = "inside"
+    """Whether the names of the series are drawn, or the page around it shows them."""
 
     @property
     def series(self) -> list[Line | Dots]:

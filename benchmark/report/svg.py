@@ -94,7 +94,7 @@ def svg_file(figure: Plot | Heat) -> str:
 def _placed(plot: Plot) -> dict[str, Any]:
     """Everything the template draws, in drawing units."""
     names = [shown(name, _NAME) for name in plot.y_names]
-    left = 58.0 if not names else 26.0 + _LETTER * max(len(name) for name in names)
+    left = 64.0 if not names else 26.0 + _LETTER * max(len(name) for name in names)
     keys = _legend(plot, left)
     top = (max(key.y for key in keys) + 14 if keys else _TITLE) + (22 if plot.marks else 8)
     inner = _ROW * len(names) + 8 if names else _HEIGHT - _TITLE - _BOTTOM
@@ -126,12 +126,12 @@ def _placed(plot: Plot) -> dict[str, Any]:
 def _legend(plot: Plot, left: float) -> list[Key]:
     """Entries in rows below the title; a single unnamed series has none."""
     named = [one for one in plot.series if one.name]
-    if len(named) < 2:
+    if len(named) < 2 or plot.legend == "beside":
         return []
     x, y, keys = left, _TITLE + 12, []
     for one in named:
         text = shown(one.name, 34)
-        width = 44 + 1.15 * _LETTER * len(text)
+        width = 44 + 1.35 * _LETTER * len(text)
         if x > left and x + width > _WIDTH - _RIGHT:
             x, y = left, y + _LEGEND_ROW
         keys.append(Key(x, y, text, one.colour, isinstance(one, Line), isinstance(one, Line) and one.dashed))

@@ -1,0 +1,202 @@
+"""report.html: a whole sweep in one file that needs no network, from what lies in the sweep's folder."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmark import store
+from benchmark.board import leaderboard
+from benchmark.board.candidates import Candidate, gather
+from benchmark.board.effects import Effects, find_effects
+from benchmark.board.table import Leaderboard
+from benchmark.errors import ConfigurationError
+from benchmark.predictions import Predictions
+from benchmark.records import RunRecord
+from benchmark.report import board_table, run, sweep_facts, sweep_figures
+from benchmark.report.figure_files import require_format
+from benchmark.report.labels import candidate_labels, in_labels
+from benchmark.report.page import TEMPLATES, render
+from benchmark.report.panel import members, poll
+from benchmark.report.pictures import Pictures, pictures_of
+from benchmark.report.svg import svg
+from benchmark.report.verdicts import PanelSection, panel_section
+from benchmark.store import Survey
+
+PAGE = "report.html"
+LEVELS = ("none", "board", "full")
+
+_CACHE_BYTES = 5 * 10**8
+_RECALL_ROWS = 300
+
+
+class Written(NamedTuple):
+    """The report and the pages of runs that were written."""
+
+    report: Path | None
+    pages: list[Path]
+
+
+class _Results:
+    """Predictions of a sweep's runs; kept after the first reading while they are small enough."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._kept: dict[str, Predictions] = {}
+        self._bytes = 0
+
+    def load(self, record: RunRecord) -> Predictions:
+        """What the run said about the test pictures."""
+        if record.run_id in self._kept:
+            return self._kept[record.run_id]
+        found = store.load_predictions(self._directory, record.run_id)
+        size = found.probabilities.nbytes + found.images.nbytes + found.groups.nbytes + found.truth.nbytes
+        if self._bytes + size <= _CACHE_BYTES:
+            self._kept[record.run_id] = found
+            self._bytes += size
+        return found
+
+
+def write(directory: Path, level: str, format: str = "svg", board: Leaderboard | None = None) -> Written:
+    """Write report.html, and with level `full` also the page and figures of every run that has none yet.
+
+    Args:
+        directory: the sweep's folder.
+        level: none, board or full.
+        format: of the files of figures: svg, png or pdf.
+        board: the sweep's leaderboard if it is at hand, which saves building it again.
+
+    Raises:
+        ConfigurationError: another level or format.
+        NoSuchSweep: the folder is not there.
+        NotComparable, AmbiguousCandidate, MissingImages: as the leaderboard.
+    """
+    if level not in LEVELS:
+        raise ConfigurationError(f"found report.level={level}; expected {', '.join(LEVELS)}: set it to one of them")
+    require_format(format)
+    if level == "none":
+        return Written(None, [])
+    found = store.survey(directory)
+    pages = []
+    if level == "full":
+        for record in found.records:
+            if record.finished and not run.is_written(directory, record):
+                pages += [path for path in run.write(directory, record, format) if path.name == run.PAGE]
+    path = directory / PAGE
+    store.write_text(path, page(directory, found, board))
+    return Written(path, pages)
+
+
+def page(directory: Path, found: Survey, board: Leaderboard | None = None) -> str:
+    """The report's HTML."""
+    records = found.records
+    primary = records[0].primary if records else "accuracy"
+    results = _Results(directory)
+    board = board or leaderboard.build(records, results.load, primary)
+    candidates = {one.name: one for one in gather(records, primary)}
+    labels = candidate_labels(board.table)
+    pictures = pictures_of(directory)
+    pages = frozenset(record.run_id for record in records if record.finished and run.is_written(directory, record))
+    effects = find_effects(records, results.load, primary) if records else None
+    script = _script()
+    return render(
+        "report.html.j2",
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+        name=directory.resolve().name,
+        sentences=[in_labels(sentence, labels) for sentence in board.sentences],
+        remarks=_remarks(effects, labels),
+        board=board,
+        columns=board_table.columns(board),
+        rows=board_table.rows(board, candidates, labels, pages),
+        forest=board_table.forest(board, labels),
+        pareto=[svg(plot) for plot in sweep_figures.pareto_plots(board, candidates, labels)],
+        effects=effects,
+        effect_plots=sweep_figures.effect_plots(effects) if effects else [],
+        recall_effects=_recall_effects(effects),
+        panel=_panel(candidates, board, results, labels, pictures),
+        curves=_curves(directory, candidates, board, labels),
+        data=None if pictures.manifest is None else sweep_facts.data_facts(pictures.manifest),
+        fingerprint=records[0].fingerprint if records else "",
+        failures=sweep_facts.failed_runs(records, found.broken),
+        states=sweep_facts.states(records),
+        spent=sweep_facts.spent(records),
+        environments=sweep_facts.environments(records),
+        commands=_commands(board, candidates, labels),
+    )
+
+
+def _panel(
+    candidates: Mapping[str, Candidate], board: Leaderboard, results: _Results, labels: Mapping[str, str],
+    pictures: Pictures,
+) -> PanelSection | None:  # fmt: skip
+    """What the candidates said about single pictures and classes; None without any result."""
+    order = board.table["candidate"].tolist()
+    asked = members(list(candidates.values()), order)
+    if not asked:
+        return None
+    tied = set(board.table.loc[board.table["tied_with_best"].fillna(False).astype(bool), "candidate"])
+    return panel_section(poll(asked, results.load), tied, labels, pictures)
+
+
+class _Curves(NamedTuple):
+    """Learning curves, and the names of their series with their colours."""
+
+    plots: list[str]
+    legend: list[tuple[str, int]]
+
+
+def _curves(
+    directory: Path, candidates: Mapping[str, Candidate], board: Leaderboard, labels: Mapping[str, str]
+) -> _Curves:
+    histories = {}
+    for name in board.table["candidate"]:
+        runs = [record for record in candidates[name].records if record.finished]
+        read = [run.load_history(store.run_directory(directory, record.run_id)) for record in runs]
+        known = [history for history in read if history is not None]
+        if known:
+            histories[name] = known
+    plots = sweep_figures.learning_plots(histories, labels, board.primary)
+    legend = [(line.name, line.colour) for line in reversed(plots[0].lines)] if plots else []
+    return _Curves([svg(plot) for plot in plots], legend)
+
+
+class _Remarks(NamedTuple):
+    """What is said of effects, and of choices that could not be judged."""
+
+    said: list[str]
+    gaps: list[str]
+
+
+def _remarks(effects: Effects | None, labels: Mapping[str, str]) -> _Remarks:
+    sentences = [in_labels(sentence, labels) for sentence in effects.sentences] if effects else []
+    gaps = [sentence for sentence in sentences if sentence.startswith(("Left out of ", "No pair for "))]
+    return _Remarks([sentence for sentence in sentences if sentence not in gaps], gaps)
+
+
+def _recall_effects(effects: Effects | None) -> list[Any]:
+    """Effects on recalls, those that can be told from none first."""
+    if effects is None:
+        return []
+    told = sorted(effects.on_recall, key=lambda one: one.verdict not in ("better", "worse"))
+    return list(told[:_RECALL_ROWS])
+
+
+def _commands(
+    board: Leaderboard, candidates: Mapping[str, Candidate], labels: Mapping[str, str]
+) -> list[tuple[str, Sequence[RunRecord]]]:
+    """For each trained row the runs with their commands."""
+    return [
+        (labels[name], candidates[name].records)
+        for name in board.table["candidate"]
+        if not candidates[name].is_baseline
+    ]
+
+
+@lru_cache(maxsize=1)
+def _script() -> str:
+    return (TEMPLATES / "report.js").read_text("utf-8")
