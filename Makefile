@@ -32,9 +32,10 @@ format: .venv/installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# Measures, as ratios in one run, what the design promises.
+# Measures, as ratios in one run, what the design promises: make bench [DATA=DIR] [WEIGHTS=FILE] [ONLY="heads sweeps"]
 bench: .venv/installed
-	for script in tests/performance/*.py; do $(BIN)/python $$script || exit 1; done
+	$(BIN)/python tests/performance/speed.py $(if $(DATA),--data $(DATA)) $(if $(WEIGHTS),--weights $(WEIGHTS)) \
+		$(if $(ONLY),--only $(ONLY))
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -27,7 +27,13 @@ def main() -> None:
     classes = tuple(str(label) for label in range(int(labels.max()) + 1))
     train, val = np.arange(len(found["x"])), np.arange(len(found["x"]), len(labels))
     shared = stack.Shared(activations, None, labels, train, val, classes)
-    words = ["backbone=xception", "backbone.weights=none", "finetune=frozen", f"training.epochs={epochs}"]
+    words = [
+        "backbone=xception",
+        "backbone.weights=none",
+        "dataset.image_size=96",
+        "finetune=frozen",
+        f"training.epochs={epochs}",
+    ]
     words += [f"training.batch_size={batch}", f"head={'dense' if units else 'linear'}", "head.dropout=0.2"]
     seconds = []
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):

@@ -77,7 +77,7 @@ def frozen(
     start_up = time.perf_counter() - STARTED
     begun = time.perf_counter()
     model = pretrained(size, weights, application, trainable, flip, classes)
-    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     building, clock = time.perf_counter() - begun, EpochSeconds()
     model.fit(train, validation_data=val, epochs=epochs, verbose=0, callbacks=[clock])
     begun = time.perf_counter()
@@ -99,7 +99,7 @@ def head(features: str, units: list[int], dropout: float, epochs: int, batch: in
         layers = [keras.layers.Dense(size, activation="relu") for size in units]
         end = [keras.layers.Dropout(dropout), keras.layers.Dense(int(found["y"].max()) + 1, activation="softmax")]
         model = keras.Sequential([keras.Input(found["x"].shape[1:]), *layers, *end])
-        model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
         val = (found["x_val"], found["y_val"])
         model.fit(found["x"], found["y"], validation_data=val, epochs=epochs, batch_size=batch, verbose=0)
         seconds.append(time.perf_counter() - begun)
@@ -124,7 +124,7 @@ def small_net(arrays: str, name: str, epochs: int, batch: int, runs: int) -> Any
         backbone = build(spec, x.shape[1], None)
         outputs = keras.layers.Dense(10, activation="softmax")(keras.layers.Dropout(0.2)(backbone.output))
         model = keras.Model(backbone.input, outputs)
-        model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
         val = (x_val, found["y_val"])
         model.fit(x, found["y"], validation_data=val, epochs=epochs, batch_size=batch, verbose=0, callbacks=[clock])
         totals.append(time.perf_counter() - begun)
@@ -143,7 +143,7 @@ def small_net_from_disk(folder: str, name: str, size: int, epochs: int, batch: i
     backbone = build(BackboneSpec(name=name, weights="none", pooling="flatten", application=None), size, None)
     outputs = keras.layers.Dense(classes, activation="softmax")(keras.layers.Dropout(0.2)(backbone.output))
     model = keras.Model(backbone.input, outputs)
-    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     clock = EpochSeconds()
     model.fit(train, validation_data=val, epochs=epochs, verbose=0, callbacks=[clock])
     model.predict(val, verbose=0)

@@ -1,0 +1,144 @@
+"""A sweep killed at random moments and started again: python tests/resilience/chaos.py [KILLS] [SEEDS]
+
+The sweep or one of its workers is killed (SIGKILL) again and again; the same command is given after each death of the
+sweep. At the end the board and every prediction must hold the bytes of an undisturbed sweep, no finished run may have
+been done a second time, and MLflow must hold every run once, with its true status. Ends with 1 where that fails.
+"""
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+from mlflow import MlflowClient
+
+ROOT = Path(__file__).resolve().parents[2]
+LONGEST_WAIT = 9.0
+"""Seconds between two kills at most: start-up, caches, stacks, single runs and boards are all hit."""
+
+
+class Ended(NamedTuple):
+    """What a sweep that was killed again and again left."""
+
+    kills: int
+    starts: int
+    done_twice: list[str]
+    """Runs whose finished record changed."""
+    differing: list[str]
+    """Files that do not hold the bytes of the undisturbed sweep."""
+    statuses: Counter[str]
+    """Of the MLflow runs of this sweep's runs, by status; `twice` counts run ids that are there more than once."""
+
+
+def words(results: Path, seeds: int) -> list[str]:
+    """Short runs of all kinds: whole networks, a stack of heads on random features, cached activations of last layers."""
+    return [
+        sys.executable, "-m", "benchmark", "-m", "dataset=digits", "backbone=shallownet,lenet", "weighting=none,balanced",
+        "finetune=full,frozen", "head=linear,dense", f"seed=range({seeds})", "training.epochs=2", "sweep.name=chaos",
+        "report.level=none", "machine.measure_latency=false", f"paths.results={results}",
+    ]  # fmt: skip
+
+
+def undisturbed(results: Path, seeds: int) -> None:
+    """The sweep as it should be."""
+    subprocess.run(words(results, seeds), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, cwd=ROOT)
+
+
+def disturbed(results: Path, seeds: int, kills: int, chance: random.Random) -> tuple[int, int, list[str]]:
+    """Kill so many times, then let the sweep end; kills, starts and the runs that were done twice."""
+    starts, done, finished, twice = 0, 0, dict[str, str](), set[str]()
+    while True:
+        starts += 1
+        sweep = psutil.Popen(words(results, seeds), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
+        while sweep.poll() is None:
+            until = time.monotonic() + chance.uniform(0.2, LONGEST_WAIT)
+            while done < kills and time.monotonic() < until and sweep.poll() is None:
+                time.sleep(0.02)
+            if sweep.poll() is None and done < kills:
+                _kill(sweep, chance)
+                done += 1
+            elif sweep.poll() is None:
+                sweep.wait(timeout=600)
+            now = _finished(results)
+            twice |= {run for run, content in finished.items() if now.get(run) != content}
+            finished |= now
+        # A killed worker leaves a run that failed: exit code 3, and the same command does it again.
+        if sweep.returncode == 0 and done >= kills:
+            return done, starts, sorted(twice)
+        if starts > 3 * kills + 10:
+            raise RuntimeError(f"the sweep does not end: exit code {sweep.returncode} after {starts} starts")
+
+
+def compare(calm: Path, wild: Path) -> list[str]:
+    """Board and predictions that differ."""
+    names = [
+        "leaderboard.csv",
+        *(f"runs/{path.parent.name}/{path.name}" for path in calm.glob("chaos/runs/*/*.parquet")),
+    ]
+    return [name for name in names if _bytes(calm / "chaos" / name) != _bytes(wild / "chaos" / name)]
+
+
+def statuses(results: Path) -> Counter[str]:
+    """What MLflow says about the runs."""
+    client = MlflowClient(f"sqlite:///{results}/mlflow.db")
+    experiments = [one.experiment_id for one in client.search_experiments()]
+    found = client.search_runs(experiments, "tags.kind = 'run'", max_results=5000)
+    counted = Counter(run.data.tags["run_id"] for run in found)
+    return Counter(run.info.status for run in found) + Counter({"twice": sum(n > 1 for n in counted.values())})
+
+
+def chaos(scratch: Path, kills: int, seeds: int, seed: int = 0) -> Ended:
+    """The whole trial."""
+    calm, wild = scratch / "calm", scratch / "wild"
+    undisturbed(calm, seeds)
+    done, starts, twice = disturbed(wild, seeds, kills, random.Random(seed))
+    return Ended(done, starts, twice, compare(calm, wild), statuses(wild))
+
+
+def _kill(sweep: psutil.Popen, chance: random.Random) -> None:
+    """End the sweep or, half of the time, one of its workers."""
+    try:
+        victims = [sweep, *(child for child in sweep.children() if chance.random() < 0.5)]
+        os.kill(victims[-1].pid, signal.SIGKILL)
+        if victims[-1] is sweep:
+            sweep.wait(timeout=30)
+    except (psutil.NoSuchProcess, ProcessLookupError):
+        return
+
+
+def _finished(results: Path) -> dict[str, str]:
+    """The content of the records of finished runs, by run id."""
+    found = {}
+    for path in results.glob("chaos/runs/*/record.json"):
+        content = path.read_bytes()
+        if json.loads(content)["status"] == "ok":
+            found[path.parent.name] = hashlib.sha256(content).hexdigest()
+    return found
+
+
+def _bytes(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
+
+
+def main() -> None:
+    """Run the trial and say how it went."""
+    kills, seeds = (int(word) for word in (*sys.argv[1:], *("25", "5")[len(sys.argv) - 1 :]))
+    with tempfile.TemporaryDirectory() as scratch:
+        ended = chaos(Path(scratch), kills, seeds)
+    print(f"{ended.kills} kills, {ended.starts} starts; done twice: {ended.done_twice or 'none'}")  # noqa: T201
+    print(f"files that differ: {ended.differing or 'none'}; MLflow: {dict(ended.statuses)}")  # noqa: T201
+    good = not ended.done_twice and not ended.differing and set(ended.statuses) <= {"FINISHED"}
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()
