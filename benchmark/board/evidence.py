@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -52,23 +53,32 @@ def collect(candidates: Sequence[Candidate], load: Load) -> Evidence:
     answers: list[Answers] = []
     calibration: list[CalibrationError] = []
     recall = []
-    reference: Predictions | None = None
+    first: _Pooled | None = None
     for candidate in candidates:
         seeds = []
         for runs in candidate.complete:
-            pooled = _pool(runs, load)
-            reference = reference or pooled
-            seeds.append(_aligned(pooled, reference, runs))
-        assert reference is not None
+            pooled = _Pooled(runs, _pool(runs, load))
+            first = first or pooled
+            seeds.append(_aligned(pooled, first))
+        assert first is not None
+        reference = first.predictions
         probabilities = np.stack([one.probabilities for one in seeds])
         count = len(reference.classes)
         answers.append(answers_from_probabilities(candidate.family, probabilities, reference.truth, count))
         calibration.append(calibration_error(seeds))
         recall.append(np.mean([recall_by_class(one) for one in seeds], axis=0))
-    assert reference is not None
+    assert first is not None
+    reference = first.predictions
     codes = np.unique(reference.groups, return_inverse=True)[1].astype(np.int64)
     outcomes = Outcomes(reference.truth, codes, len(reference.classes), tuple(answers))
     return Evidence(outcomes, reference.images, tuple(calibration), np.array(recall))
+
+
+class _Pooled(NamedTuple):
+    """The runs of one seed and what they said together."""
+
+    runs: Sequence[RunRecord]
+    predictions: Predictions
 
 
 def _pool(runs: Sequence[RunRecord], load: Load) -> Predictions:
@@ -85,16 +95,19 @@ def _pool(runs: Sequence[RunRecord], load: Load) -> Predictions:
     )
 
 
-def _aligned(predictions: Predictions, reference: Predictions, runs: Sequence[RunRecord]) -> Predictions:
-    """The predictions in the order of the reference's images."""
+def _aligned(pooled: _Pooled, first: _Pooled) -> Predictions:
+    """The predictions in the order of the first one's images."""
+    predictions, reference = pooled.predictions, first.predictions
     if np.array_equal(predictions.images, reference.images) and np.array_equal(predictions.truth, reference.truth):
         return predictions
     order = _order(predictions.images, reference.images)
     if order is None or not np.array_equal(predictions.truth[order], reference.truth):
+        shared = len(np.intersect1d(predictions.images, reference.images))
         raise MissingImages(
-            f"found {len(np.intersect1d(predictions.images, reference.images))} of the {len(reference.images)} test "
-            f"images, with the same labels, in the predictions of {', '.join(run.run_id for run in runs)}; expected "
-            "all of them and no other: delete the folder of that run and give the sweep's command again"
+            f"found {len(reference.images)} test images in the predictions of {_names(first)} and "
+            f"{len(predictions.images)} in those of {_names(pooled)}, {shared} of them the same; expected the same "
+            "images with the same labels: delete the folder of the run that is wrong, or of both, and give the sweep's "
+            "command again"
         )
     return Predictions(
         images=reference.images,
@@ -103,6 +116,10 @@ def _aligned(predictions: Predictions, reference: Predictions, runs: Sequence[Ru
         probabilities=predictions.probabilities[order],
         classes=predictions.classes,
     )
+
+
+def _names(pooled: _Pooled) -> str:
+    return ", ".join(run.run_id for run in pooled.runs)
 
 
 def _order(images: npt.NDArray[np.str_], wanted: npt.NDArray[np.str_]) -> npt.NDArray[np.int64] | None:

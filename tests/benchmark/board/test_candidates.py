@@ -120,9 +120,10 @@ def test_predictions_of_fewer_images_are_refused(sweep: Any) -> None:
     sweep.stored[sweep.records[-1].run_id] = type(whole)(
         whole.images[5:], whole.groups[5:], whole.truth[5:], whole.probabilities[5:], whole.classes
     )
-    with pytest.raises(MissingImages, match="found 295 of the 300 test images") as refusal:
+    with pytest.raises(MissingImages, match="found 300 test images in") as refusal:
         leaderboard.build(sweep.records, sweep.predictions, PRIMARY)
     assert refusal.value.exit_code == 2
+    assert f"295 in those of {sweep.records[-1].run_id}, 295 of them the same" in str(refusal.value)
 
 
 def test_the_order_of_the_images_does_not_matter(sweep: Any) -> None:

@@ -156,6 +156,29 @@ def damage(directory: Path, change: str) -> None:
     table.to_parquet(path, index=False)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("NaN", "found NaN or infinite probabilities for 1 of 60"),
+        ("sum", "rows off 1 by"),
+        ("missing", "59 of them the same"),
+    ],
+)
+def test_predictions_that_were_written_wrong_are_one_sentence_and_no_board(
+    change: str, message: str, directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damage(directory, change)
+    run_id = spec_of("backbone=lenet").run_id(FINGERPRINT)
+    store.write_record(directory, store.load_record(store.run_directory(directory, run_id)))
+    assert run(["leaderboard", str(directory)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("error: ")
+    assert said.err.count("\n") == 1
+    assert message in said.err
+    assert "the sweep's command again" in said.err
+
+
 @pytest.mark.parametrize("change", ["NaN", "sum", "missing"])
 def test_damaged_predictions_are_named_with_the_way_out_and_never_ranked(
     change: str, directory: Path, capsys: pytest.CaptureFixture[str]
