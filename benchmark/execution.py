@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from benchmark import environment, publish, store
 from benchmark.bundles import Bundle
 from benchmark.crew import Crew, Death, Event
+from benchmark.illustration import Illustrator
 from benchmark.jobs import Assignment, Order
 from benchmark.planning import Plan, Planned
 from benchmark.records import Failure, RunRecord
@@ -33,6 +34,7 @@ class Surroundings(NamedTuple):
     crew: Crew
     tracker: SweepTracker | NoTracker
     terminal: Terminal
+    illustrator: Illustrator
 
 
 class SameFailure(NamedTuple):
@@ -79,7 +81,9 @@ class Execution:
             while self._around.crew.busy:
                 for event in self._around.crew.wait(SECONDS_BETWEEN_LOOKS):
                     self._hear(event)
+                self._file(wait=False)
                 self._keep_board()
+            self._file(wait=True)
         except KeyboardInterrupt:
             self._interrupt()
             raise
@@ -127,7 +131,7 @@ class Execution:
 
     def _start(self, runs: tuple[Planned, ...], place: int, network: str) -> None:
         """Hand the runs over, first to the worker, then to those who watch."""
-        directory, crew, tracker, terminal = self._around
+        directory, crew, tracker, terminal, _ = self._around
         started = [run.record.model_copy(update={"status": "running", "started": _now()}) for run in runs]
         for run, record in zip(runs, started, strict=True):
             store.write_config(directory, record.run_id, run.job.spec)
@@ -147,7 +151,6 @@ class Execution:
 
     def _hear(self, event: Event) -> None:
         """Pass an epoch on, or see an order to its end; the idle worker gets its next order before anything else."""
-        runs = [self._plan.asked[one.planned.run_id] for one in event.order.runs]
         if event.epoch is not None:
             row = {key: value for key, value in event.epoch.items() if key != "run_id"}
             self._around.tracker.epoch(event.epoch["run_id"], row)
@@ -159,9 +162,9 @@ class Execution:
         for record in records:
             self._count_failure(record)
         self.begin()
-        for run, record in zip(runs, records, strict=True):
+        for record in records:
             if record.status != "running":
-                self._conclude(run, record)
+                self._conclude(record)
 
     def _record(self, assignment: Assignment) -> RunRecord:
         return store.load_record(store.run_directory(self._around.directory, assignment.planned.run_id))
@@ -189,11 +192,16 @@ class Execution:
         store.write_record(self._around.directory, ended)
         return ended
 
-    def _conclude(self, run: Planned, record: RunRecord) -> None:
+    def _conclude(self, record: RunRecord) -> None:
         """Tell everyone that the run has ended."""
-        self._around.tracker.finish(record, store.run_directory(self._around.directory, record.run_id))
         self._around.terminal.say_run(record)
+        self._around.illustrator.draw(record)
         self._locks.pop(record.run_id).release()
+
+    def _file(self, wait: bool) -> None:
+        """Send the runs whose pages are drawn to MLflow."""
+        for record in self._around.illustrator.drawn(wait):
+            self._around.tracker.finish(record, store.run_directory(self._around.directory, record.run_id))
 
     def _count_failure(self, record: RunRecord) -> None:
         """Stop beginning runs when too many in a row have failed in one way."""
@@ -217,13 +225,14 @@ class Execution:
         self._around.crew.stop()
         message = "interrupted; the same command again runs it"
         for assignment in (one for order in orders for one in order.runs):
-            record, run = self._record(assignment), self._plan.asked[assignment.planned.run_id]
+            record = self._record(assignment)
             if record.status == "running":
                 failure = Failure(kind="KeyboardInterrupt", message=message)
                 update = {"status": "interrupted", "failure": failure, "environment": environment.describe()}
                 record = record.model_copy(update=update)
                 store.write_record(self._around.directory, record)
-            self._conclude(run, record)
+            self._conclude(record)
+        self._file(wait=True)
 
     def _keep_board(self) -> None:
         """Rewrite the board now and then, so that it can be read while the sweep goes on."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from benchmark import baselines, planning, publish, store
 from benchmark.board import leaderboard
@@ -59,28 +59,37 @@ def _run_sweep(directory: Path, jobs: list[Job], show: Callable[[Leaderboard], N
     for one in plan.todo:
         if one.record.run_id not in known:
             store.write_record(directory, one.record)
-    interrupted = _carry_out(directory, plan, terminal)
-    published = publish.board(directory)
-    show(published.board)
+    carried = _carry_out(directory, plan, terminal)
+    show(carried.board or publish.board(directory).board)
     _tidy(job, terminal)
     unfinished = _unfinished(directory, plan)
     terminal.say_end(job.tracking, unfinished)
-    return INTERRUPTED if interrupted else _exit_code(job, unfinished, len(plan.asked))
+    return INTERRUPTED if carried.interrupted else _exit_code(job, unfinished, len(plan.asked))
 
 
-def _carry_out(directory: Path, plan: Plan, terminal: Terminal) -> bool:
-    """Do what the plan leaves to do; whether Ctrl-C ended it."""
+class Carried(NamedTuple):
+    """How the plan was carried out."""
+
+    interrupted: bool
+    board: Leaderboard | None
+    """As it was published last; None when there was nothing to do."""
+
+
+def _carry_out(directory: Path, plan: Plan, terminal: Terminal) -> Carried:
+    """Do what the plan leaves to do, and publish it."""
     references = _missing_baselines(directory, plan)
     if not plan.bundles and not references:
-        return False
+        return Carried(False, None)
     job = next(iter(plan.asked.values())).job
     with Crew(directory / "worker.log", job.launcher.workers) as crew:
         if plan.todo:
             crew.ready_for(plan.todo[0].job, 0)  # Keras loads there while MLflow loads here
         from benchmark.execution import Execution, Surroundings  # noqa: PLC0415 - brings MLflow, which takes seconds
+        from benchmark.illustration import Illustrator  # noqa: PLC0415
 
         tracker = _open_tracker(job)
-        execution = Execution(plan, Surroundings(directory, crew, tracker, terminal))
+        illustrator = Illustrator(directory, job.figures.format if job.report.level == "full" else None)
+        execution = Execution(plan, Surroundings(directory, crew, tracker, terminal, illustrator))
         interrupted = False
         try:
             with terminal:
@@ -94,9 +103,25 @@ def _carry_out(directory: Path, plan: Plan, terminal: Terminal) -> bool:
             if execution.stopped:
                 terminal.warn(f"stopped: {execution.stopped}")
             unfinished = _unfinished(directory, plan)
-            tracker.board(publish.board(directory).board)
+            illustrator.close()
+            if illustrator.trouble:
+                terminal.warn(f"warning: the page of a run could not be drawn ({illustrator.trouble})")
+            board = publish.board(directory).board
+            _report(directory, job, board, terminal)
+            tracker.board(board)
             tracker.close("KILLED" if interrupted else "FAILED" if unfinished else "FINISHED")
-    return interrupted
+    return Carried(interrupted, board)
+
+
+def _report(directory: Path, job: Job, board: Leaderboard, terminal: Terminal) -> None:
+    """Write report.html; results are not lost because they could not be drawn."""
+    from benchmark.report import sweep as sweep_report  # noqa: PLC0415 - templates and figures take a second to load
+
+    level = "none" if job.report.level == "none" else "board"  # the runs' own pages have been drawn beside the training
+    try:
+        sweep_report.write(directory, level, job.figures.format, board)
+    except Exception as error:
+        terminal.warn(f"warning: report.html could not be drawn ({type(error).__name__}: {error})")
 
 
 def _warn(plan: Plan, terminal: Terminal) -> None:

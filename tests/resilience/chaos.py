@@ -40,9 +40,10 @@ class Ended(NamedTuple):
 
 
 def words(results: Path, seeds: int) -> list[str]:
-    """Short runs of all kinds: whole networks, a stack of heads on random features, cached activations of last layers."""
+    """Short runs of all kinds: whole networks and stacks of heads."""
     return [
-        sys.executable, "-m", "benchmark", "-m", "dataset=digits", "backbone=shallownet,lenet", "weighting=none,balanced",
+        sys.executable, "-m", "benchmark", "-m", "dataset=digits", "backbone=shallownet,lenet",
+        "weighting=none,balanced",
         "finetune=full,frozen", "head=linear,dense", f"seed=range({seeds})", "training.epochs=2", "sweep.name=chaos",
         "report.level=none", "machine.measure_latency=false", f"paths.results={results}",
     ]  # fmt: skip
