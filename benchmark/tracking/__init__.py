@@ -9,7 +9,8 @@ from __future__ import annotations
 from benchmark.tracking.comparing import compare
 from benchmark.tracking.opening import TrackingUnavailable, default_uri
 from benchmark.tracking.pulling import FolderTaken, NotInMlflow, pull
-from benchmark.tracking.sending import Sent, push
+from benchmark.tracking.pushing import push
+from benchmark.tracking.sending import Sent
 from benchmark.tracking.tracker import NoTracker, SweepTracker
 
 __all__ = [

@@ -48,14 +48,15 @@ def _runs(ledger: Ledger) -> Iterator[str]:
         elif len(runs) > 1:
             yield f"{run_id} is in MLflow {len(runs)} times"
         else:
-            for difference in _run(ledger, runs[0], stored):
+            for difference in run_differences(ledger, runs[0], stored):
                 yield f"{run_id}: {difference}"
     for run_id in sorted(known):
         if not (store.run_directory(ledger.directory, run_id) / "record.json").exists():
             yield f"{run_id} is in MLflow, but not in {ledger.directory}"
 
 
-def _run(ledger: Ledger, run: Run, stored: store.Stored) -> Iterator[str]:
+def run_differences(ledger: Ledger, run: Run, stored: store.Stored) -> Iterator[str]:
+    """What MLflow's run says otherwise than the record on disk."""
     record = stored.record
     status = facts.STATUSES.get(record.status, "FAILED")
     if run.info.status != status:

@@ -163,10 +163,10 @@ class SweepTracker:
 
     def _catch_up(self) -> None:
         """Send what the store has missed."""
-        sending.reconcile(self._ledger, self._parent, self._is_open)
+        sending.reconcile(self._ledger, self._parent, self._is_open, self._ledger.is_whole)
         self._behind = False
 
-    def _is_open(self, run: Run) -> bool:
+    def _is_open(self, run: Run, stored: store.Stored) -> bool:
         """Whether this or another living process is at the run."""
         if run.info.status != "RUNNING" or not environment.is_alive(run.data.tags):
             return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -91,8 +92,16 @@ def draw(seed: int) -> Predictions:
     return Predictions(images, images, truth, probabilities, CLASSES)
 
 
+@pytest.fixture(scope="session")
+def fresh_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database without experiments of ours; making one takes more than a second."""
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Folder:
+def folder(tmp_path: Path, fresh_database: Path) -> Folder:
     """The folder of the sweep `drawn`, without runs."""
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
@@ -114,6 +123,7 @@ def folder(tmp_path: Path) -> Folder:
     path = tmp_path / "results" / "drawn"
     path.mkdir(parents=True)
     manifest.to_csv(path / "manifest.csv")
+    shutil.copyfile(fresh_database, path.parent / "mlflow.db")
     return Folder(path, manifest, job)
 
 
