@@ -28,6 +28,7 @@ COMMANDS = {
     "cache": Command("data", "Show or clear what is kept so that no picture is decoded twice."),
     "plan": Command("plan", "Show what a sweep would run, share and take, without running it."),
     "leaderboard": Command("boards", "Print the leaderboard of a sweep and what it can and cannot tell."),
+    "report": Command("report", "Write the report of a sweep: one HTML file, and a page for every run."),
     "diff": Command("comparison", "Compare two boards: what is better, worse, new, gone, fixed or broken."),
     "failures": Command("boards", "List the runs without a result, why, and how to run them again."),
     "effects": Command("questions", "Say what each choice changes, all else being equal."),
@@ -49,6 +50,7 @@ _EXAMPLES = """Examples:
   bench audit pictures
   bench plan backbone=lenet,minivgg 'seed=range(3)'
   bench leaderboard results/digits
+  bench report results/digits --open
   bench diff results/before results/after
   bench failures results/digits
   bench effects results/digits

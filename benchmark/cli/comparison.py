@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from benchmark.cli.boards import load_records, plain
 from benchmark.cli.output import Columns, Format, FormatOption, echo, echo_json, echo_table
 from benchmark.errors import DONE, NOT_COMPARABLE, REGRESSION, ConfigurationError
 from benchmark.records import RunRecord
+from benchmark.report.diff import diff_page
 
 TITLES = ("", "candidate", "ranks", "score", "difference [95 %]", "p", "status")
 
@@ -39,10 +41,12 @@ Right = Annotated[Path, typer.Argument(metavar="B", help="The newer board.")]
 OnlyChanged = Annotated[bool, typer.Option("--only-changed", help="Leave out rows that are the same (= and ~).")]
 Fail = Annotated[FailOn, typer.Option("--fail-on", help="regression: exit code 4 when a row is worse or newly failed.")]
 
+Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Also write it as a page that needs no network.")]
+
 
 def diff(
     left: Left, right: Right, format: FormatOption = Format.TABLE, only_changed: OnlyChanged = False,
-    fail_on: Fail = FailOn.NEVER,
+    fail_on: Fail = FailOn.NEVER, html: Html = None,
 ) -> int:  # fmt: skip
     """Compare two boards: what is better, worse, new, gone, fixed or broken, and what else changed.
 
@@ -53,6 +57,7 @@ def diff(
     Examples:
       bench diff results/before results/after
       bench diff old.csv new.csv --only-changed --fail-on regression
+      bench diff results/before results/after --html changes.html
       git config difftool.bench.cmd 'bench diff "$LOCAL" "$REMOTE"'
     """
     found = compare_boards(_side(left), _side(right))
@@ -65,6 +70,9 @@ def diff(
         echo(written(rows, DIFF_KINDS))
     else:
         _show(found, records, format)
+    if html is not None:
+        store.write_text(html, diff_page(replace(found, table=rows), str(left), str(right)))
+        typer.echo(f"wrote {html}", err=True)
     if not found.comparable:
         return NOT_COMPARABLE
     return REGRESSION if fail_on is FailOn.REGRESSION and found.regressions else DONE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +14,6 @@ from benchmark.board.markdown import interval_text, range_text
 from benchmark.board.sentences import score_text
 from benchmark.board.table import Leaderboard
 from benchmark.metrics import find
-from benchmark.records import Cost
 from benchmark.report.drawing import Axis, Tick
 from benchmark.report.page import thousands
 from benchmark.spec import AXES
@@ -83,13 +82,18 @@ _AXIS_MEANING = {
 }
 
 
-def columns(board: Leaderboard) -> list[Column]:
-    """All columns; those most often asked for are seen at first."""
+def columns(board: Leaderboard, rows: Sequence[Row]) -> list[Column]:
+    """All columns; those most often asked for are seen at first, unless they are empty."""
+    empty = [not any(row.cells[place].text for row in rows) for place in range(len(rows[0].cells) if rows else 0)]
+    titles = _columns(board.primary)
+    return [column._replace(hidden=True) if bare else column for column, bare in zip(titles, empty, strict=False)]
+
+
+def _columns(primary: str) -> list[Column]:
     axes = [
         Column(name.replace("_", " "), _AXIS_MEANING[name], name == "image_size", True)
         for name in (*AXES, "image_size", "weights", "training")
     ]
-    primary = board.primary
     others = [name for name in SHOWN_METRICS if name != primary]
     return [
         Column("rank", "the places that this row may hold, all rows right at once in 95 % of boards", True, False),
@@ -110,14 +114,24 @@ def columns(board: Leaderboard) -> list[Column]:
         Column("ms for 32", "a batch of 32 pictures, median", True, True),
         Column("seconds", "training and all the rest of a run, mean", True, False),
         Column("memory MB", "the highest of its runs", True, True),
-        Column("epochs", "mean over runs, and the one that was kept", True, True),
+        Column("epochs kept", "the epoch whose weights were kept, of each run", False, True),
     ]
 
 
 def rows(
-    board: Leaderboard, candidates: Mapping[str, Candidate], labels: Mapping[str, str], pages: frozenset[str]
-) -> list[Row]:
-    """All rows in the board's order; `pages` are the run ids that have a page of their own."""
+    board: Leaderboard, prices: pd.DataFrame, candidates: Mapping[str, Candidate], labels: Mapping[str, str],
+    pages: frozenset[str],
+) -> list[Row]:  # fmt: skip
+    """All rows in the board's order.
+
+    Args:
+        board: the leaderboard.
+        prices: the candidates' costs (`benchmark.board.costs`).
+        candidates: by id.
+        labels: by id.
+        pages: the run ids that have a page of their own.
+    """
+    spent = {row["candidate"]: {str(key): value for key, value in row.items()} for row in prices.to_dict("records")}
     found = []
     for line in board.table.to_dict("records"):
         row = {str(key): value for key, value in line.items()}
@@ -127,7 +141,7 @@ def rows(
         )
         tied = row["tied_with_best"] is True
         name = row["candidate"]
-        found.append(Row(name, labels[name], row["status"], tied, _cells(row, board.primary, candidates[name]), runs))
+        found.append(Row(name, labels[name], row["status"], tied, _cells(row | spent[name], board.primary), runs))
     return found
 
 
@@ -158,25 +172,9 @@ def forest(board: Leaderboard, labels: Mapping[str, str]) -> Forest:
     return Forest(bars, scale.ticks(), rank_ticks)
 
 
-def mean_cost(candidate: Candidate, read: str) -> float | None:
-    """The mean of a cost over the runs that know it, such as `seconds_total`."""
-    values = [getattr(record.cost, read) for record in candidate.records if record.cost]
-    return float(np.mean(values)) if values else None
-
-
-def latency(candidate: Candidate, read: str) -> float | None:
-    """The median over runs of a latency in milliseconds, such as `batch_1_p50`; None where none was measured."""
-    costs: list[Cost] = [record.cost for record in candidate.records if record.cost]
-    values = [getattr(cost.latency, read) for cost in costs if cost.latency]
-    return float(np.median(values)) if values else None
-
-
-def _cells(row: Mapping[str, Any], primary: str, candidate: Candidate) -> tuple[Cell, ...]:
+def _cells(row: Mapping[str, Any], primary: str) -> tuple[Cell, ...]:
     ranked = not pd.isna(row["rank"])
     name = f"test_{primary}"
-    epochs = mean_cost(candidate, "epochs")
-    best = mean_cost(candidate, "best_epoch")
-    peaks = [record.cost.peak_memory_mb for record in candidate.records if record.cost]
     gap = f"{score_text(row['gap_to_best_low'])}-{score_text(row['gap_to_best_high'])}" if ranked else ""
     worst = row["worst_class_recall"]
     return (
@@ -194,11 +192,11 @@ def _cells(row: Mapping[str, Any], primary: str, candidate: Candidate) -> tuple[
         _number(row["trainable_parameters"], thousands),
         _number(None if pd.isna(row["flops"]) else row["flops"] / 1e6, lambda value: f"{value:,.1f}"),
         Cell("yes" if row["on_front"] is True else "", "1" if row["on_front"] is True else ""),
-        _number(latency(candidate, "batch_1_p50"), lambda value: f"{value:.1f}"),
-        _number(latency(candidate, "batch_32_p50"), lambda value: f"{value:.1f}"),
-        _number(mean_cost(candidate, "seconds_total"), lambda value: f"{value:.1f}"),
-        _number(max(peaks) if peaks else None, thousands),
-        Cell("" if epochs is None or best is None else f"{epochs:.0f}, kept {best:.0f}", _value(epochs)),
+        _number(row["latency_ms_batch_1_p50"], lambda value: f"{value:.3g}"),
+        _number(row["latency_ms_batch_32_p50"], lambda value: f"{value:.3g}"),
+        _number(row["seconds_total_mean"], lambda value: f"{value:.1f}"),
+        _number(row["peak_memory_mb_max"], thousands),
+        _plain(row["best_epochs"]),
     )
 
 

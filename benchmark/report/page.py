@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from functools import cache
@@ -22,6 +23,17 @@ _UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2
 def render(template: str, **content: Any) -> str:
     """The page that this template makes of the content."""
     return _environment().get_template(template).render(content)
+
+
+@cache
+def script() -> str:
+    """The script of pages that can be sorted and filtered."""
+    return (TEMPLATES / "report.js").read_text("utf-8")
+
+
+def script_policy() -> str:
+    """What a page's security policy says of that script: it and no other may run."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script().encode()).digest()).decode('ascii')}'"
 
 
 def templates_digest() -> str:
@@ -62,4 +74,5 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {"shown": shown, "thousands": thousands, "counted": counted, "score": score_text}
     environment.globals |= {"palette": palette, "ink": palette.ink, "shade": palette.shade}
+    environment.globals |= {"script": script, "script_policy": script_policy}
     return environment

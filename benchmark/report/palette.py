@@ -16,7 +16,7 @@ SHADES = (
 )  # fmt: skip
 """Eleven shades from 0 to 1: cividis (Nunez et al. 2018), of even lightness steps for any colour vision."""
 
-_FIRST_BRIGHT = 6
+_FIRST_BRIGHT = 5
 
 
 def shade(share: float) -> int | None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmark import store
 from benchmark.board import leaderboard
 from benchmark.board.candidates import Candidate, gather
+from benchmark.board.costs import MEASURED, cheapest, costs
 from benchmark.board.effects import Effects, find_effects
 from benchmark.board.table import Leaderboard
 from benchmark.errors import ConfigurationError
@@ -20,7 +18,7 @@ from benchmark.records import RunRecord
 from benchmark.report import board_table, run, sweep_facts, sweep_figures
 from benchmark.report.figure_files import require_format
 from benchmark.report.labels import candidate_labels, in_labels
-from benchmark.report.page import TEMPLATES, render
+from benchmark.report.page import render
 from benchmark.report.panel import members, poll
 from benchmark.report.pictures import Pictures, pictures_of
 from benchmark.report.svg import svg
@@ -102,19 +100,18 @@ def page(directory: Path, found: Survey, board: Leaderboard | None = None) -> st
     pictures = pictures_of(directory)
     pages = frozenset(record.run_id for record in records if record.finished and run.is_written(directory, record))
     effects = find_effects(records, results.load, primary) if records else None
-    script = _script()
+    prices = costs(records, board)
+    rows = board_table.rows(board, prices, candidates, labels, pages)
     return render(
         "report.html.j2",
-        script=script,
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
         name=directory.resolve().name,
-        sentences=[in_labels(sentence, labels) for sentence in board.sentences],
+        sentences=[in_labels(sentence, labels) for sentence in (*board.sentences, *cheapest(prices, MEASURED))],
         remarks=_remarks(effects, labels),
         board=board,
-        columns=board_table.columns(board),
-        rows=board_table.rows(board, candidates, labels, pages),
+        columns=board_table.columns(board, rows),
+        rows=rows,
         forest=board_table.forest(board, labels),
-        pareto=[svg(plot) for plot in sweep_figures.pareto_plots(board, candidates, labels)],
+        pareto=[svg(plot) for plot in sweep_figures.pareto_plots(board, prices, labels)],
         effects=effects,
         effect_plots=sweep_figures.effect_plots(effects) if effects else [],
         recall_effects=_recall_effects(effects),
@@ -195,8 +192,3 @@ def _commands(
         for name in board.table["candidate"]
         if not candidates[name].is_baseline
     ]
-
-
-@lru_cache(maxsize=1)
-def _script() -> str:
-    return (TEMPLATES / "report.js").read_text("utf-8")

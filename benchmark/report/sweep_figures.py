@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from benchmark.board.candidates import Candidate
+from benchmark.board.costs import PRICES, Price
 from benchmark.board.effect_tables import signed
 from benchmark.board.effects import ALL_BACKBONES, Effect, Effects
-from benchmark.board.pareto import front
 from benchmark.board.sentences import score_text
 from benchmark.board.table import Leaderboard
-from benchmark.metrics import find
-from benchmark.report.board_table import latency, mean_cost
 from benchmark.report.drawing import Axis, Tick
 from benchmark.report.plots import OTHERS, Dots, Line, Plot, Span
 
@@ -24,7 +20,7 @@ _MOST_POINTS = 200
 """Of one curve; longer ones are thinned evenly."""
 _FRONT_LABELS = 6
 _MOST_SPANS = 20
-"""With more points only those on the front have their intervals drawn."""
+"""With more points in one series their intervals are not drawn."""
 
 
 class EffectBar(NamedTuple):
@@ -57,31 +53,28 @@ class _Points(NamedTuple):
     y: tuple[float, ...]
 
 
-class _Cost(NamedTuple):
-    title: str
-    label: str
-    read: Callable[[Mapping[str, Any], Candidate], float | None]
+_X_LABELS = {
+    "trainable_parameters": "trainable parameters",
+    "flops": "floating-point operations a picture",
+    "latency_ms_batch_1_p50": "milliseconds a picture (median, one at a time)",
+    "seconds_train_mean": "seconds of training, mean over runs",
+}
 
 
-_COSTS = (
-    _Cost("trainable parameters", "trainable parameters", lambda row, _: _known(row["trainable_parameters"])),
-    _Cost("operations", "floating-point operations a picture", lambda row, _: _known(row["flops"])),
-    _Cost("latency", "milliseconds a picture (median, one at a time)", lambda _, one: latency(one, "batch_1_p50")),
-    _Cost("training", "seconds of training, mean over runs", lambda _, one: mean_cost(one, "seconds_train")),
-)
+def pareto_plots(board: Leaderboard, prices: pd.DataFrame, labels: Mapping[str, str]) -> list[Plot]:
+    """The score against each cost that is known; the front is what nothing beats in both.
 
-
-def pareto_plots(board: Leaderboard, candidates: Mapping[str, Candidate], labels: Mapping[str, str]) -> list[Plot]:
-    """The score against each cost that is known; the front is what nothing beats in both."""
-    ranked: list[dict[str, Any]] = [
-        {str(key): value for key, value in row.items()} for row in board.ranked.to_dict("records")
+    `prices` are the costs of the candidates of this very board (`benchmark.board.costs`).
+    """
+    rows: list[dict[str, Any]] = [
+        {str(key): value for key, value in row.items()}
+        for row in board.ranked.merge(prices, on="candidate", suffixes=("", "_again")).to_dict("records")
     ]
     plots = []
-    for cost in _COSTS:
-        known = [(row, cost.read(row, candidates[row["candidate"]])) for row in ranked]
-        points = [(row, value) for row, value in known if value is not None and value > 0]
+    for price in PRICES:
+        points = [row for row in rows if not pd.isna(row[price.column]) and row[price.column] > 0]
         if points:
-            plots.append(_pareto(cost, points, board.primary, labels))
+            plots.append(_pareto(price, points, board.primary, labels))
     return plots
 
 
@@ -135,48 +128,41 @@ def _bar(effect: Effect, scale: Axis) -> EffectBar:
     )  # fmt: skip
 
 
-def _pareto(
-    cost: _Cost, points: Sequence[tuple[Mapping[str, Any], float]], primary: str, labels: Mapping[str, str]
-) -> Plot:
-    name = f"test_{primary}"
-    sign = 1.0 if find(primary).higher_is_better else -1.0
-    scores = [float(row[name]) for row, _ in points]
-    values = [value for _, value in points]
-    on_front = front([sign * score for score in scores], np.array(values)[:, None])
-
-    def dots(title: str, chosen: npt.NDArray[np.bool_], colour: int, labelled: int) -> Dots:
-        kept = [place for place in range(len(points)) if chosen[place]]
-        rows = [points[place][0] for place in kept]
-        return Dots(
-            title,
-            tuple(values[place] for place in kept),
-            tuple(scores[place] for place in kept),
-            tuple(
-                f"{row['rank']} {labels[row['candidate']]}: {score_text(scores[place])} at {values[place]:,.4g}"
-                for row, place in zip(rows, kept, strict=True)
-            ),
-            colour,
-            tuple(
-                Span(values[place], float(row[f"{name}_low"]), values[place], float(row[f"{name}_high"]))
-                for row, place in zip(rows, kept, strict=True)
-                if len(points) <= _MOST_SPANS or colour != OTHERS
-            ),
-            _places(
-                [(values[place], scores[place], row["rank"]) for row, place in zip(rows, kept, strict=True)], labelled
-            ),
-        )
-
-    ends = sorted((values[place], scores[place]) for place in np.flatnonzero(on_front).tolist())
-    best = ", ".join(labels[points[place][0]["candidate"]] for place in np.flatnonzero(on_front).tolist()[:3])
+def _pareto(price: Price, rows: Sequence[Mapping[str, Any]], primary: str, labels: Mapping[str, str]) -> Plot:
+    best = [row for row in rows if row[f"on_front_{price.column}"] is True]
+    beaten = [row for row in rows if row[f"on_front_{price.column}"] is not True]
+    ends = sorted((float(row[price.column]), float(row[f"test_{primary}"])) for row in best)
+    values = [float(row[price.column]) for row in rows]
+    named = ", ".join(labels[row["candidate"]] for row in best[:3])
     return Plot(
-        f"Score against {cost.title}",
-        f"{len(points)} candidates; {int(on_front.sum())} on the front, such as {best}.",
-        cost.label,
+        f"Score against {price.words}",
+        f"{len(rows)} candidates; {len(best)} on the front, such as {named}.",
+        _X_LABELS[price.column],
         primary.replace("_", " "),
         (Line("", tuple(end[0] for end in ends), tuple(end[1] for end in ends), 1, dashed=True),),
-        (dots("beaten by another", ~on_front, OTHERS, 0), dots("on the front", on_front, 1, _FRONT_LABELS)),
+        (
+            _dots("beaten by another", beaten, price, primary, labels)._replace(labels=(), colour=OTHERS),
+            _dots("on the front", best, price, primary, labels),
+        ),
         x_logarithmic=max(values) / min(values) > 6,
     )
+
+
+def _dots(title: str, rows: Sequence[Mapping[str, Any]], price: Price, primary: str, labels: Mapping[str, str]) -> Dots:
+    """Markers of these rows, with intervals unless there are too many."""
+    name = f"test_{primary}"
+    values, scores = ([float(row[column]) for row in rows] for column in (price.column, name))
+    spans = [
+        Span(value, float(row[f"{name}_low"]), value, float(row[f"{name}_high"]))
+        for row, value in zip(rows, values, strict=True)
+    ]
+    texts = [
+        f"{row['rank']} {labels[row['candidate']]}: {score_text(score)}, {price.text(value)}"
+        for row, score, value in zip(rows, scores, values, strict=True)
+    ]
+    places = _places(list(zip(values, scores, [row["rank"] for row in rows], strict=True)))
+    kept = tuple(spans) if len(spans) <= _MOST_SPANS else ()
+    return Dots(title, tuple(values), tuple(scores), tuple(texts), 1, kept, places)
 
 
 def _mean_curve(runs: Sequence[pd.DataFrame], column: str) -> _Points:
@@ -189,14 +175,10 @@ def _mean_curve(runs: Sequence[pd.DataFrame], column: str) -> _Points:
     return _Points(tuple(mean.index.to_numpy(np.float64).tolist()), tuple(mean.to_numpy(np.float64).tolist()))
 
 
-def _places(points: Sequence[tuple[float, float, int]], most: int) -> tuple[str, ...]:
+def _places(points: Sequence[tuple[float, float, int]]) -> tuple[str, ...]:
     """A label for each point: its place on the board; points at one spot share that of the first of them."""
     spots: dict[tuple[float, float], list[int]] = {}
     for value, score, rank in points:
         spots.setdefault((value, round(score, 3)), []).append(rank)
-    shared = {spot: ", ".join(map(str, ranks)) for spot, ranks in list(spots.items())[:most]}
+    shared = {spot: ", ".join(map(str, ranks)) for spot, ranks in list(spots.items())[:_FRONT_LABELS]}
     return tuple(shared.pop((value, round(score, 3)), "") for value, score, _ in points)
-
-
-def _known(value: Any) -> float | None:
-    return None if pd.isna(value) else float(value)

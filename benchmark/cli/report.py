@@ -1,0 +1,56 @@
+"""The command that writes a sweep's report."""
+
+from __future__ import annotations
+
+import webbrowser
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from benchmark import publish
+from benchmark.cli.boards import Sweep, load_records
+from benchmark.cli.output import echo
+from benchmark.report import sweep
+
+
+class Level(StrEnum):
+    """How much is written."""
+
+    BOARD = "board"
+    FULL = "full"
+
+
+class FigureFiles(StrEnum):
+    """The form of figures' files."""
+
+    SVG = "svg"
+    PNG = "png"
+    PDF = "pdf"
+
+
+Much = Annotated[Level, typer.Option(help="board: report.html alone; full: also a page and figures for every run.")]
+Figures = Annotated[FigureFiles, typer.Option(help="The form of the figures' files.")]
+Open = Annotated[bool, typer.Option("--open", help="Show it in the browser.")]
+
+
+def report(directory: Sweep, level: Much = Level.FULL, figures: Figures = FigureFiles.SVG, open: Open = False) -> None:
+    """Write report.html, which needs no network, and the pages and figures of runs that have none yet.
+
+    The report holds the sortable board, intervals, effects, scores against costs, classes, the pictures that nobody
+    gets right, suspicious labels, learning curves, data, failures and the command of each run.
+
+    \b
+    Examples:
+      bench report results/digits
+      bench report results/digits --open
+      bench report results/digits --figures pdf
+    """
+    load_records(directory)  # says what is damaged, and that a folder is no sweep's
+    written = sweep.write(directory, level.value, figures.value, publish.draw(directory).board)
+    assert written.report is not None
+    if written.pages:
+        echo(f"wrote {len(written.pages)} pages of runs, such as {written.pages[0]}")
+    echo(f"wrote {written.report} ({written.report.stat().st_size / 1e6:.1f} MB)")
+    if open:
+        webbrowser.open(written.report.resolve().as_uri())
