@@ -62,13 +62,11 @@ class _Learning:
 
     def __init__(self, study: Study, network: Network) -> None:
         self.seconds = 0.0
-        self.notes: list[str] = []
+        self.notes = list(study.notes)
         self.predict: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float32]]
         self._study = study
         self._network = network
         spec = study.spec
-        if study.learns_only_a_head_on_noise:
-            self.notes.append("the backbone is frozen with random weights: only the head has learned")
         if spec.backbone.weights == "none" and study.stages[-1].mode == "full":
             steps_in_all = spec.training.epochs * -(-len(study.data.train) // spec.training.batch_size)
             self.notes += _unsettled(network.built.backbone, steps_in_all)

@@ -90,6 +90,7 @@ class Study(NamedTuple):
     blueprint: Blueprint
     augmentation: augmentation.Augmentation
     """As the run's seed has it."""
+    notes: tuple[str, ...]
 
     @property
     def objective(self) -> Objective:
@@ -101,11 +102,6 @@ class Study(NamedTuple):
         """What every epoch is compared with."""
         monitor = monitors.find(self.spec.training.monitor)
         return Validation(monitor, self.data.labels[self.data.val], self.data.classes)
-
-    @property
-    def learns_only_a_head_on_noise(self) -> bool:
-        """Whether the backbone keeps its random weights."""
-        return self.stages[-1].mode == "frozen" and self.spec.backbone.weights == "none"
 
     def order(self, epoch: int) -> Indices:
         """Places among the training pictures in the order of an epoch."""
@@ -133,7 +129,10 @@ def prepare(spec: RunSpec, data: Data, machine: Machine) -> Study:
     seed = derive(spec.seed, "whitening")
     fitted = None if zca is None else whitening.fit(zca, data.pixels, data.train, seed)
     blueprint = Blueprint(spec, len(data.classes), machine.weights_path, fitted)
-    return Study(spec, data, machine, stages.plan(spec), tuple(weights.tolist()), blueprint, random)
+    course = stages.plan(spec)
+    on_noise = course[-1].mode == "frozen" and spec.backbone.weights == "none"
+    notes = ("the backbone is frozen with random weights: only the head has learned",) if on_noise else ()
+    return Study(spec, data, machine, course, tuple(weights.tolist()), blueprint, random, notes)
 
 
 def wanted(spec: RunSpec, threads: int) -> settings.Settings:

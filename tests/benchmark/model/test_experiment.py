@@ -25,6 +25,16 @@ Part = Callable[..., dict[str, Any]]
 IDENTITY = {"name": "identity", "layers": [{"RandomGain": {"low": 1.0, "high": 1.0}}]}
 FROZEN_KINDS = [("lenet", "dense", "focal"), ("minivgg", "wide", "balanced")]
 REPEATED = ["full", "frozen", "staged"]
+STACK: list[dict[str, Any]] = [
+    {},
+    {"seed": 1},
+    {"head": "dense"},
+    {"weighting": "focal", "learning_rate": 0.01},
+    {"weighting": "oversample"},
+    {"batch_size": 16, "label_smoothing": 0.1},
+    {"seed": 1, "augmentation": "zca"},
+    {"finetune": "full"},
+]
 
 
 def test_a_net_learns_what_is_drawn(spec_of: SpecOf, drawn: Draw, run: Run) -> None:
@@ -48,10 +58,12 @@ def test_the_model_gives_the_predictions_of_the_run(spec_of: SpecOf, drawn: Draw
 
 @pytest.mark.parametrize(("backbone", "head", "weighting"), FROZEN_KINDS)
 def test_cached_features_give_what_the_whole_frozen_model_gives(
-    backbone: str, head: str, weighting: str, spec_of: SpecOf, drawn: Draw, run: Run
+    backbone: str, head: str, weighting: str, spec_of: SpecOf, drawn: Draw, run: Run, conf_part: Part
 ) -> None:
     data = drawn()
-    choices = {"finetune": "frozen", "head": head, "weighting": weighting, "epochs": 4}
+    # What dropout drops is drawn in another way for heads on kept features.
+    plain = conf_part("head", head, dropout=0.0, hidden_dropout=0.0)
+    choices = {"finetune": "frozen", "head": plain, "weighting": weighting, "epochs": 4}
     cached = run(spec_of(backbone, **choices), data)
     whole = run(spec_of(backbone, augmentation=IDENTITY, augmented_views=0, **choices), data)
     assert cached.seconds.features > 0
@@ -194,12 +206,12 @@ def test_staged_training_freezes_first_and_then_learns_slower(
     spec_of: SpecOf, drawn: Draw, run: Run, conf_part: Part
 ) -> None:
     staged = conf_part("finetune", "staged", frozen_epochs=2, learning_rate_factor=0.1)
-    spec = spec_of("minivgg", finetune=staged, epochs=5)
-    result = run(spec, drawn())
+    head = conf_part("head", "linear", dropout=0.0)
+    result = run(spec_of("minivgg", finetune=staged, head=head, epochs=5), drawn())
     assert result.history["stage"].tolist() == [1, 1, 2, 2, 2]
     assert result.history["learning_rate"].tolist() == pytest.approx([1e-3, 1e-3, 1e-4, 1e-4, 1e-4])
-    frozen = run(spec_of("minivgg", finetune="frozen", epochs=2), drawn())
-    assert result.history["val_loss"][:2].tolist() == frozen.history["val_loss"].tolist()
+    frozen = run(spec_of("minivgg", finetune="frozen", head=head, epochs=2), drawn())
+    assert result.history["val_loss"][:2].tolist() == pytest.approx(frozen.history["val_loss"].tolist(), abs=1e-4)
     assert result.best_epoch == result.history["val_loss"].idxmin() + 1
 
 
@@ -248,3 +260,67 @@ def test_oversampling_balances_what_is_seen(spec_of: SpecOf, drawn: Draw, run: R
     result = run(spec_of(weighting="oversample", epochs=4), data)
     assert set(result.class_weights.values()) == {1.0}
     assert result.history["train_loss"].tolist() == result.history["train_loss_weighted"].tolist()
+
+
+def test_a_stack_gives_each_spec_the_bits_it_gets_alone(spec_of: SpecOf, drawn: Draw, run: Run, tmp_path: Path) -> None:
+    specs = [spec_of("minivgg", **{"finetune": "frozen", "epochs": 3, **choices}) for choices in STACK]
+    rows: list[list[dict[str, float | int]]] = [[] for _ in specs]
+    found = experiment.run_stack(specs, drawn(), Machine(None, tmp_path, 2), lambda place, row: rows[place].append(row))
+    for spec, stacked, told in zip(specs, found, rows, strict=True):
+        alone = run(spec, drawn())
+        assert isinstance(stacked, Result)
+        np.testing.assert_array_equal(stacked.test, alone.test)
+        np.testing.assert_array_equal(stacked.val, alone.val)
+        columns = [column for column in alone.history if column != "seconds"]
+        assert stacked.history[columns].equals(alone.history[columns])
+        assert stacked.history.to_dict("records") == told
+        assert (stacked.parameters, stacked.class_weights, stacked.notes) == (
+            alone.parameters,
+            alone.class_weights,
+            alone.notes,
+        )
+        assert stacked.best_epoch == alone.best_epoch
+    assert {one.path for one in found if isinstance(one, Result)} == {"stacked", "cached", "whole"}
+
+
+def test_augmented_heads_stack_on_the_same_views(spec_of: SpecOf, drawn: Draw, run: Run, tmp_path: Path) -> None:
+    choices = [{"learning_rate": rate, "weighting": rule} for rate in (0.001, 0.01) for rule in ("none", "balanced")]
+    specs = [spec_of("minivgg", finetune="frozen", augmentation="flip", augmented_views=2, **one) for one in choices]
+    found = experiment.run_stack(specs, drawn(), Machine(None, tmp_path, 2), lambda place, row: None)
+    for spec, stacked in zip(specs, found, strict=True):
+        assert isinstance(stacked, Result)
+        assert stacked.path == "stacked"
+        np.testing.assert_array_equal(stacked.test, run(spec, drawn()).test)
+    assert len(list((tmp_path / "features").glob("*.npy"))) == 2
+
+
+def test_a_member_that_diverges_or_is_mistaken_does_not_disturb_the_others(
+    spec_of: SpecOf, drawn: Draw, run: Run, tmp_path: Path
+) -> None:
+    choices: list[dict[str, Any]] = [{}, {"learning_rate": 1e38}, {"monitor": "val_acuracy"}]
+    specs = [spec_of("minivgg", **{"finetune": "frozen", "optimizer": "sgd", **one}) for one in choices]
+    found = experiment.run_stack(specs, drawn(), Machine(None, tmp_path, 2), lambda place, row: None)
+    assert isinstance(found[0], Result)
+    np.testing.assert_array_equal(found[0].test, run(specs[0], drawn()).test)
+    assert isinstance(found[1], Diverged)
+    assert "did you mean 'val_accuracy'" in str(found[2])
+
+
+@pytest.mark.parametrize("head", ["linear", "wide", "dense_bn"])
+def test_the_size_of_a_frozen_network_is_that_of_its_model(head: str, spec_of: SpecOf, drawn: Draw, run: Run) -> None:
+    spec = spec_of("minivgg", finetune="frozen", head=head, epochs=1)
+    built = classifier.build(spec, 3, None, None)
+    boundary.split(built, experiment.prepare(spec, drawn(), Machine(None, Path(), 2)).stages[0])
+    assert run(spec, drawn()).parameters == classifier.parameters(built)
+
+
+def test_one_entry_above_the_limit_is_computed_on_the_fly_for_every_member(
+    spec_of: SpecOf, drawn: Draw, tmp_path: Path
+) -> None:
+    specs = [spec_of("lenet", finetune="frozen", epochs=1, learning_rate=rate) for rate in (0.001, 0.01)]
+    found = experiment.run_stack(specs, drawn(), Machine(None, tmp_path, 2, 1000), lambda place, row: None)
+    for one in found:
+        assert isinstance(one, Result)
+        assert one.path == "whole"
+        assert "machine.cache_limit_gb" in one.notes[-1]
+        assert len(one.notes) == 2
