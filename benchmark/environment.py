@@ -25,6 +25,7 @@ def describe() -> dict[str, Any]:
         "python": platform.python_version(),
         "os": platform.platform(),
         "cpu": _processor(),
+        "gpu": ", ".join(gpu_names()),
         "cores": os.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
         "host": hashlib.sha256(platform.node().encode()).hexdigest()[:12],
@@ -44,17 +45,23 @@ def code() -> dict[str, Any]:
     }
 
 
-@functools.cache
 def gpus() -> int:
     """How many NVIDIA GPUs this process may use, asked of the driver and not of TensorFlow, which takes seconds."""
     allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
     if allowed is not None:
         return len([device for device in allowed.split(",") if device.strip() not in ("", "-1")])
+    return len(gpu_names())
+
+
+@functools.cache
+def gpu_names() -> tuple[str, ...]:
+    """The names of the machine's NVIDIA GPUs, in the driver's order; none without a driver."""
+    words = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
     try:
-        done = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
-        return 0
-    return len(done.stdout.splitlines()) if done.returncode == 0 else 0
+        return ()
+    return tuple(done.stdout.splitlines()) if done.returncode == 0 else ()
 
 
 def out_of_memory_kills() -> int:

@@ -7,7 +7,7 @@ disk are the truth: whatever MLflow misses is sent again from them.
 from __future__ import annotations
 
 from benchmark.tracking.comparing import compare
-from benchmark.tracking.opening import TrackingUnavailable, default_uri
+from benchmark.tracking.opening import TrackingUnavailable, default_uri, probe
 from benchmark.tracking.pulling import FolderTaken, NotInMlflow, pull
 from benchmark.tracking.pushing import push
 from benchmark.tracking.sending import Sent
@@ -22,6 +22,7 @@ __all__ = [
     "TrackingUnavailable",
     "compare",
     "default_uri",
+    "probe",
     "pull",
     "push",
 ]

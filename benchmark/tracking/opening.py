@@ -84,6 +84,21 @@ def find_experiment(uri: str, results: Path, name: str) -> Opened | None:
     return None if found is None else Opened(client, str(found.experiment_id))
 
 
+def probe(uri: str | None, results: Path) -> str:
+    """What answers at the address, in words; None = the database of these results, which need not be there yet.
+
+    Raises:
+        TrackingUnavailable: nothing answers.
+    """
+    address = uri or default_uri(results)
+    database = make_url(address).database if address.startswith("sqlite") else None
+    if database and not Path(database).exists():
+        return f"{database} will be made"
+    with whole_or_absent(address, results):
+        count = len(MlflowClient(address).search_experiments())
+    return f"{without_credentials(address)} answers; {count} experiments"
+
+
 def open_store(uri: str, results: Path) -> MlflowClient:
     """A client of the store at `uri`, which is there already.
 
