@@ -125,7 +125,9 @@ class Course:
         row: Row = {"epoch": number, "stage": programme.stage, "learning_rate": float(rates[-1])}
         row |= {"train_loss": totals.plain, "train_loss_weighted": totals.minimised, "train_accuracy": totals.accuracy}
         _require_finite(row, ("train_loss", "train_loss_weighted"))
-        log_probabilities = log_softmax(programme.predict().astype(np.float64), axis=1)
+        # Infinite logits give NaN, which is reported right below.
+        with np.errstate(invalid="ignore"):
+            log_probabilities = log_softmax(programme.predict().astype(np.float64), axis=1)
         truth = self._validation.truth
         row["val_loss"] = float(-log_probabilities[np.arange(len(truth)), truth].mean())
         _require_finite(row, ("val_loss",))
