@@ -21,7 +21,8 @@ def variants(named: Mapping[Candidate, Sequence[Any]]) -> dict[str, str]:
     told: dict[str, str] = {}
     for same in alike.values():
         contents = [recipe(candidate.spec) for candidate in same]
-        keys = sorted({key for content in contents for key in content if _differs(key, contents)})
+        every = set().union(*contents)
+        keys = sorted(key for key in every if _differs(key, contents))
         for candidate, content in zip(same, contents, strict=True):
             told[candidate.name] = " ".join(f"{key}={_text(content[key])}" for key in keys if key in content)
     return told

@@ -9,7 +9,7 @@ import numpy as np
 from benchmark.statistics.counts import group_counts
 from benchmark.statistics.outcomes import Floats, Outcomes
 from benchmark.statistics.pseudo_values import Metric
-from benchmark.statistics.swaps import default_draws
+from benchmark.statistics.swaps import Sampling, default_draws
 from benchmark.statistics.variance import canonical_order, variance_parts
 
 _TIE = 1e-12
@@ -35,8 +35,11 @@ def honest_score(outcomes: Outcomes, metric: Metric, *, seed: int, draws: int | 
         return sign * float(parts.score[0])
     ordered = outcomes.reordered(canonical_order(outcomes, parts))
     score = _scorer(ordered, metric)
+    rows = sum(answers.seeds for answers in ordered.candidates) * ordered.present_classes.size
+    width = max(rows if metric == "macro_f1" else parts.score.size, ordered.group_count)
     total, scored = 0.0, 0
-    for bags in _bags(ordered, seed, draws or min(default_draws(parts.score.size), _MOST_DRAWS)):
+    drawn = Sampling(draws or min(default_draws(parts.score.size), _MOST_DRAWS), seed)
+    for bags in _bags(ordered.group_count, drawn, max(1, _BLOCK_NUMBERS // width)):
         inside, outside = score(bags), score((bags == 0).astype(np.float64))
         winners = inside >= inside.max(axis=1, keepdims=True) - _TIE
         total += float(np.sum((outside * winners).sum(axis=1) / winners.sum(axis=1)))
@@ -44,14 +47,11 @@ def honest_score(outcomes: Outcomes, metric: Metric, *, seed: int, draws: int | 
     return sign * total / scored if scored else np.nan
 
 
-def _bags(outcomes: Outcomes, seed: int, draws: int) -> Iterator[Floats]:
-    """Blocks [b, G] of how often each group was drawn; draws that leave no group out are passed over."""
-    generator = np.random.Generator(np.random.PCG64(seed))
-    groups = outcomes.group_count
-    counts = sum(answers.seeds for answers in outcomes.candidates) * outcomes.present_classes.size
-    step = max(1, _BLOCK_NUMBERS // max(counts, groups))
-    for start in range(0, draws, step):
-        size = min(step, draws - start)
+def _bags(groups: int, sampling: Sampling, step: int) -> Iterator[Floats]:
+    """Blocks [b <= step, G] of how often each group was drawn; draws that leave no group out are passed over."""
+    generator = np.random.Generator(np.random.PCG64(sampling.seed))
+    for start in range(0, sampling.draws, step):
+        size = min(step, sampling.draws - start)
         drawn = generator.integers(0, groups, (size, groups)) + np.arange(size)[:, None] * groups
         bags = np.bincount(drawn.ravel(), minlength=size * groups).reshape(size, groups)
         partial = bags[(bags == 0).any(axis=1)]
