@@ -109,7 +109,7 @@ def _choices(ranking: Ranking) -> list[str]:
     """The cheapest of the best, and what validation would have chosen."""
     lines = []
     tied = [row for row in ranking.rows if row["tied_with_best"] and row.get("flops") is not None]
-    if len(tied) > 1:
+    if len({(row["flops"], row["total_parameters"], row["trainable_parameters"]) for row in tied}) > 1:
         cheapest = min(tied, key=lambda row: (row["flops"], row["total_parameters"], row["rank"]))
         least = min(tied, key=lambda row: (row["trainable_parameters"], row is not cheapest, row["rank"]))
         other = (

@@ -27,7 +27,8 @@ class Comparison:
     surely_better: whether row j is better than row k, all such claims right in 95 % of boards, bool [K, K].
     rank_low, rank_high: first and last possible rank, simultaneous 95 %, int [K].
     tied_with_best: rows that may be the best; all truly best ones are among them in 95 % of boards, bool [K].
-    gap_low, gap_high: simultaneous 95 % interval of the distance to the best, at least 0, [K].
+    gap_low, gap_high: simultaneous 95 % interval of the distance to the best, [K]; at least 0, and at most 1 unless
+        the metric is log loss.
     """
 
     estimates: Estimates
@@ -83,7 +84,7 @@ def compare(outcomes: Outcomes, metric: Metric, *, seed: int, draws: int | None 
         rank_high=count - better.sum(axis=1),
         tied_with_best=_survivors(swaps, pairs, statistic)[back],
         gap_low=np.maximum(0, (lead - critical * error).max(axis=0)),
-        gap_high=np.maximum(0, (lead + critical * error).max(axis=0)),
+        gap_high=np.clip((lead + critical * error).max(axis=0), 0, np.inf if metric == "log_loss" else 1),
     )
 
 

@@ -107,3 +107,24 @@ def test_the_cheapest_of_the_tied_rows_is_named(sweep: Any) -> None:
     board = build(sweep)
     assert any(line.startswith(f"Cheapest row tied with the best: {small} (1.0 MFLOPs") for line in board.sentences)
     assert board.table.set_index("candidate").loc[small, "on_front"]
+
+
+def test_no_row_is_called_cheapest_where_all_tied_rows_are_of_one_size(sweep: Any) -> None:
+    sweep.add(0.8, seeds=(0, 1, 2), head="a")
+    sweep.add(0.8, seeds=(3, 4, 5), head="b")
+    board = build(sweep)
+    assert board.ranked["tied_with_best"].all()
+    assert not any("Cheapest" in sentence for sentence in board.sentences)
+
+
+def test_the_row_with_fewest_trainable_parameters_is_named_beside_that_with_fewest_flops(sweep: Any) -> None:
+    frozen = sweep.add(0.8, seeds=(0, 1, 2), head="frozen")
+    small = sweep.add(0.8, seeds=(3, 4, 5), head="small")
+    sizes = {frozen: {"trainable": 5, "flops": 9_000_000}, small: {"trainable": 70, "flops": 1_000_000}}
+    sweep.records = [
+        one.model_copy(update={"parameters": one.parameters.model_copy(update=sizes[one.candidate])})
+        for one in sweep.records
+    ]
+    [sentence] = [line for line in build(sweep).sentences if line.startswith("Cheapest")]
+    assert sentence.startswith(f"Cheapest row tied with the best: {small} (1.0 MFLOPs")
+    assert sentence.endswith(f"; fewest trainable parameters: {frozen} (5).")

@@ -236,3 +236,12 @@ def test_ranks_of_one_seed_are_tighter_than_those_of_seeds_that_disagree(board):
     outcomes = board(truth, [good, poor])
     assert not compare(outcomes, "accuracy", seed=0).surely_better.any()
     assert compare(board(truth, [good[1:2], poor[1:2]]), "accuracy", seed=0).surely_better[0, 1]
+
+
+def test_the_gap_to_the_best_is_at_most_everything(golden_truth, golden_predicted, board):
+    wild = np.concatenate([golden_predicted[:1], golden_predicted[3:]])
+    wild[1, 0] = (golden_truth + 1) % 3
+    result = compare(board(golden_truth, list(wild)), "accuracy", seed=0)
+    assert (result.lead + result.critical_value * result.standard_error).max() > 1
+    assert result.gap_high.max() == 1
+    assert compare(board(golden_truth, list(wild)), "log_loss", seed=0).gap_high.max() > 1
