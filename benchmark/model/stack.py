@@ -6,10 +6,11 @@ heads it is trained with.
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from benchmark import monitors, weighting
 from benchmark.model import heads
 from benchmark.model.seeds import derive
 from benchmark.model.stacked_epochs import inference
-from benchmark.model.stacked_layers import head
+from benchmark.model.stacked_layers import head, turned
 from benchmark.model.stacked_learner import Examples, Learner
 from benchmark.model.training import Best, Course, Diverged, Programme, Row, Validation
 from benchmark.spec import RunSpec
@@ -75,82 +76,117 @@ class Trained(NamedTuple):
 
 
 class _Stopped(Exception):
-    """Another member's caller wants no more epochs."""
+    """The stack as a whole has failed."""
 
 
 def train(members: Sequence[Member], shared: Shared, on_epoch: Callable[[int, Row], None]) -> list[Trained | Diverged]:
     """Every member's result in order; `on_epoch` gets a member's place and each of its rows as soon as it is known.
 
-    As many members learn at a time as TensorFlow may use threads; `on_epoch` is called by one of them at a time.
+    As many members learn at a time as TensorFlow may use threads. What `on_epoch` raises ends the stack.
     """
-    begin, examples = time.perf_counter(), _examples(shared)
-    validation = _batches(shared.activations[shared.val])
-    workers = min(len(members), max(tf.config.threading.get_intra_op_parallelism_threads(), 1))
-    lock, stopped = threading.Lock(), threading.Event()
+    begin = time.perf_counter()
+    learn = _learning(members, shared)
+    workers = max(min(len(members), tf.config.threading.get_intra_op_parallelism_threads()), 1)
+    told: queue.SimpleQueue[tuple[int, Row | None]] = queue.SimpleQueue()
+    stopped = threading.Event()
 
-    def learn(place: int) -> Course | Diverged:
+    def run(place: int) -> Course | Diverged:
         def tell(row: Row) -> None:
             if stopped.is_set():
                 raise _Stopped
             row["seconds"] /= workers
-            with lock:
-                on_epoch(place, row)
+            told.put((place, row))
 
         try:
-            return _learn(members[place], shared, examples, validation, tell)
-        except Diverged as error:
-            return error
+            if stopped.is_set():
+                raise _Stopped
+            return learn(members[place], tell)
         except BaseException:
             stopped.set()
             raise
+        finally:
+            told.put((place, None))
 
     with ThreadPoolExecutor(workers) as pool:
+        futures = [pool.submit(run, place) for place in range(len(members))]
         try:
-            courses = list(pool.map(learn, range(len(members))))
-        except BaseException:
+            _pass_on(told, len(members), on_epoch)
+        finally:
             stopped.set()
-            raise
-    seconds = (time.perf_counter() - begin) / len(members)
-    return [one if isinstance(one, Diverged) else _trained(one, seconds) for one in courses]
+    seconds = (time.perf_counter() - begin) / max(len(members), 1)
+    return [one if isinstance(one, Diverged) else _trained(one, seconds) for one in _results(futures)]
 
 
 def logits(weights: Sequence[Floats], spec: RunSpec, activations: Floats) -> Floats:
     """The logits (n, C) of a head with these weights for activations (n, d), as in every epoch's validation."""
-    tensors = [tf.constant(weight) for weight in weights]
+    tensors = [tf.constant(weight) for weight in turned(weights)]
     return _predict(tensors, spec, _batches(activations))
 
 
-def _learn(
-    member: Member, shared: Shared, examples: Examples, validation: list[tf.Tensor], tell: Callable[[Row], None]
-) -> Course:
-    """The member's epochs."""
-    spec, labels = member.spec, shared.labels[shared.train]
-    learner = Learner(spec, member.class_weights, examples, _initial(spec, shared))
-    compared = Validation(monitors.find(spec.training.monitor), shared.labels[shared.val], shared.classes)
-    course = Course(spec.training, compared, Best(learner.weights))
-    programme = Programme(
-        stage=1,
-        epochs=spec.training.epochs,
-        learning_rate=spec.training.learning_rate,
-        patience=spec.training.patience,
-        order=lambda epoch: weighting.epoch_order(
-            spec.weighting, labels, np.random.default_rng(derive(spec.seed, "order", epoch))
-        ),
-        train=learner.train,
-        predict=lambda: _predict([weight.value for weight in learner.weights], spec, validation),
-    )
-    course.follow(programme, tell)
-    return course
+def _pass_on(
+    told: queue.SimpleQueue[tuple[int, Row | None]], members: int, on_epoch: Callable[[int, Row], None]
+) -> None:
+    """Hand over all rows, until every member has said that no more will come."""
+    while members:
+        place, row = told.get()
+        if row is None:
+            members -= 1
+        else:
+            on_epoch(place, row)
+
+
+def _results(futures: Sequence[Future[Course | Diverged]]) -> list[Course | Diverged]:
+    """What the members found, or the error that stopped them all."""
+    errors = [error for error in (future.exception() for future in futures) if error is not None]
+    for error in errors:
+        if not isinstance(error, _Stopped):
+            raise error
+    return [future.result() for future in futures]
+
+
+def _learning(
+    members: Sequence[Member], shared: Shared
+) -> Callable[[Member, Callable[[Row], None]], Course | Diverged]:
+    """A function that trains one member; what all of them need is made ready before."""
+    labels, truth = shared.labels[shared.train], shared.labels[shared.val]
+    examples, validation = _examples(shared), _batches(shared.activations[shared.val])
+    width, classes = shared.activations.shape[1], shared.classes
+    # Keras counts the layers it makes, which threads would do at once.
+    initial = {id(one): turned(_initial(one.spec, width, len(classes))) for one in members}
+
+    def learn(member: Member, tell: Callable[[Row], None]) -> Course | Diverged:
+        spec = member.spec
+        learner = Learner(spec, member.class_weights, examples, initial[id(member)])
+        compared = Validation(monitors.find(spec.training.monitor), truth, classes)
+        course = Course(spec.training, compared, Best(learner.weights))
+        programme = Programme(
+            stage=1,
+            epochs=spec.training.epochs,
+            learning_rate=spec.training.learning_rate,
+            patience=spec.training.patience,
+            order=lambda epoch: weighting.epoch_order(
+                spec.weighting, labels, np.random.default_rng(derive(spec.seed, "order", epoch))
+            ),
+            train=learner.train,
+            predict=lambda: _predict([weight.value for weight in learner.weights], spec, validation),
+        )
+        try:
+            course.follow(programme, tell)
+        except Diverged as error:
+            return error
+        return course
+
+    return learn
 
 
 def _trained(course: Course, seconds: float) -> Trained:
-    return Trained(course.rows, course.best.epoch, course.best.weights, seconds)
+    return Trained(course.rows, course.best.epoch, turned(course.best.weights), seconds)
 
 
-def _initial(spec: RunSpec, shared: Shared) -> list[Floats]:
-    """The weights of a fresh head, in the order of the Keras head's."""
-    shape, found = (None, shared.activations.shape[1]), list[Floats]()
-    for layer in heads.layers(spec.head, len(shared.classes), spec.seed):
+def _initial(spec: RunSpec, width: int, classes: int) -> list[Floats]:
+    """The weights of a fresh head on `width` features, in the order of the Keras head's."""
+    shape, found = (None, width), list[Floats]()
+    for layer in heads.layers(spec.head, classes, spec.seed):
         layer.build(shape)
         shape = layer.compute_output_shape(shape)
         found += [np.asarray(weight) for weight in layer.get_weights()]

@@ -7,7 +7,7 @@ the others, and its weights stay in the processor's cache for an epoch.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from benchmark.model.losses import Objective
 from benchmark.model.stacked_layers import Batch, Head, Masks, infer, learn
 from benchmark.model.stacked_updates import Rule, Slots
 
+Number = TypeVar("Number", bound=np.generic)
 _PROGRAMS = 16
 """Architectures whose programs stay compiled."""
 
@@ -89,7 +90,7 @@ def inference(head: Head) -> tf.types.experimental.PolymorphicFunction:
     return tf.function(predict, input_signature=signature, autograph=False, jit_compile=False)
 
 
-def fill_up(values: npt.NDArray[np.generic], batch_size: int, steps: int) -> npt.NDArray[np.generic]:
+def fill_up(values: npt.NDArray[Number], batch_size: int, steps: int) -> npt.NDArray[Number]:
     """Values (..., n) as (..., steps, batch_size), filled up with zeros."""
     missing = steps * batch_size - values.shape[-1]
     padded = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, missing)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -76,7 +75,7 @@ class Learner:
     def __init__(
         self, spec: RunSpec, class_weights: tuple[float, ...], examples: Examples, weights: Sequence[Floats]
     ) -> None:
-        """The head before its first epoch, with these weights in the order of the Keras head's."""
+        """The head before its first epoch, with these weights, turned as `stacked_layers` wants them."""
         architecture, kept = head(spec.head), 1 - np.array(shares(spec.head))
         self._plan = Plan(architecture, rule(spec.training), spec.training.batch_size)
         self._examples = examples

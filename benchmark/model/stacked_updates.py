@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -52,8 +52,9 @@ class Rule(NamedTuple):
         """One step; `length` is a row of `lengths`."""
         if self.optimizer == "adamw":
             weight -= weight * self.weight_decay * length[0]
-        moves: dict[str, Callable[..., Moved]] = {"rmsprop": _rmsprop, "sgd": self._sgd}
-        return moves.get(self.optimizer, _adam)(weight, gradient, slots, length[1])
+        if self.optimizer == "sgd":
+            return self._sgd(weight, gradient, slots, length[1])
+        return (_rmsprop if self.optimizer == "rmsprop" else _adam)(weight, gradient, slots, length[1])
 
     def _sgd(self, weight: tf.Tensor, gradient: tf.Tensor, slots: Slots, length: tf.Tensor) -> Moved:
         if not slots:
