@@ -74,9 +74,6 @@ class Worker:
     def give(self, order: Order, network: str) -> None:
         """Send the order; a worker that is already dead shows it in the next events."""
         self.order, self.network, self._kills = order, network, environment.out_of_memory_kills()
-        minutes = order.runs[0].job.sweep.timeout_minutes
-        if minutes is not None:
-            self._deadline = time.monotonic() + 60 * minutes * len(order.runs)
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(order.model_dump_json().encode() + b"\n")
@@ -99,7 +96,12 @@ class Worker:
             event = json.loads(line)
             if order is None:
                 continue
-            if event.pop("event") != "done":
+            kind = event.pop("event")
+            if kind == "begun":  # a machine that is slow to load Keras has not begun yet
+                minutes = order.runs[0].job.sweep.timeout_minutes or float("inf")
+                self._deadline = time.monotonic() + 60 * minutes * len(order.runs)
+                continue
+            if kind != "done":
                 yield Event(order, epoch=event)
                 continue
             self.memory_bytes = event["memory_bytes"]

@@ -177,7 +177,8 @@ class Execution:
             self._halved.add(left[0].run_id)
             again = {left[0].run_id}
         if again:
-            self._around.terminal.say(f"note: {death.message}; {len(again)} run(s) are tried once more, one at a time")
+            runs = "1 run is" if len(again) == 1 else f"{len(again)} runs are"
+            self._around.terminal.say(f"note: {death.message}; {runs} tried once more, one at a time")
             bundles = [bundle for bundle in self._plan.bundles if {run.run_id for run in bundle.runs} & again]
             singles = [Bundle((run,), one.activations, one.network) for one in bundles for run in one.runs]
             self._waiting.extendleft(reversed([single for single in singles if single.runs[0].run_id in again]))

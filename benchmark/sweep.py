@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from benchmark import baselines, planning, publish, store
 from benchmark.board import leaderboard
 from benchmark.board.table import Leaderboard
-from benchmark.bundles import passes
 from benchmark.crew import Crew
 from benchmark.errors import DONE, INTERRUPTED, RUNS_FAILED
 from benchmark.jobs import Job
@@ -47,8 +46,7 @@ def _run_sweep(directory: Path, jobs: list[Job], show: Callable[[Leaderboard], N
     planned = planning.prepare_all(jobs, terminal)
     plan = planning.plan(directory, planned)
     records = store.survey(directory).records if directory.is_dir() else []
-    left = [run for bundle in plan.bundles for run in bundle.runs]
-    terminal.say_plan(plan.bundles, plan.finished, plan.again, passes(left))
+    terminal.say_plan(len(plan.asked), plan.finished, plan.again, plan.bundles)
     _warn(plan, terminal)
     if job.launcher.dry_run:
         terminal.show_bundles(plan.bundles, planning.seconds(plan, records))

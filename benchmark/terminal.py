@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from benchmark.board.table import Leaderboard
-from benchmark.bundles import Bundle, Passes, passes
+from benchmark.bundles import Bundle, passes
 from benchmark.credentials import without_credentials
 from benchmark.jobs import Tracking
 from benchmark.records import RunRecord
@@ -89,16 +89,18 @@ class Terminal:
             self._said.add(note)
             self.say(f"note: {note}")
 
-    def say_plan(self, bundles: Sequence[Bundle], finished: int, again: Counter[str], picture_passes: Passes) -> None:
+    def say_plan(self, asked: int, finished: int, again: Counter[str], bundles: Sequence[Bundle]) -> None:
         """What is there and what will be done: `12 finished, 2 failed -> again, 4 new`."""
         self._todo = sum(len(bundle.runs) for bundle in bundles)
-        parts = [f"{finished} finished"]
+        left = asked - finished - self._todo
+        parts = [f"{finished} finished", *([f"{left} left as they are"] if left else [])]
         parts += [f"{number} {_STATES.get(status, status)} -> again" for status, number in sorted(again.items())]
         new = self._todo - again.total()
-        self.say(f"{_count(finished + self._todo, 'run')}: {', '.join([*parts, f'{new} new'])}")
+        self.say(f"{_count(asked, 'run')}: {', '.join([*parts, f'{new} new'])}")
         if self._todo > 1:
             stacks = sum(len(bundle.runs) > 1 for bundle in bundles)
             stacked = f", {_count(stacks, 'stack')} of heads" if stacks else ""
+            picture_passes = passes([run for bundle in bundles for run in bundle.runs])
             self.say(
                 f"plan: {_count(len(bundles), 'program')}{stacked}; {picture_passes.needed:,} picture passes through "
                 f"backbones instead of {picture_passes.naive:,}"

@@ -38,6 +38,7 @@ def main() -> None:
     with os.fdopen(int(sys.argv[1]), "w", encoding="utf-8", buffering=1) as events:
         for line in sys.stdin:
             order = Order.model_validate_json(line)
+            _send(events, {"event": "begun"})
             first = order.runs[0]
             with _printing_to(store.run_directory(first.job.directory, first.planned.run_id) / "log.txt"):
                 runner.run(order, lambda run_id, row: _send(events, {"event": "epoch", "run_id": run_id, **row}))

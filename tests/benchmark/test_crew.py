@@ -32,8 +32,8 @@ def crew(tmp_path: Path) -> Iterator[Crew]:
         yield crew
 
 
-def order_of(job: Job) -> Order:
-    """An order for one run whose manifest is not there, so that it fails as soon as it is read."""
+def order_of(job: Job, manifest: Path = Path("nowhere.csv")) -> Order:
+    """An order for one run; without a manifest it fails as soon as it is begun."""
     record = RunRecord(
         run_id=job.spec.run_id("pictures"),
         candidate="candidate",
@@ -46,7 +46,7 @@ def order_of(job: Job) -> Order:
         command="",
     )
     assignment = Assignment(job=job, planned=record, batch_size=job.spec.training.batch_size)
-    return Order(runs=(assignment,), manifest=Path("nowhere.csv"))
+    return Order(runs=(assignment,), manifest=manifest)
 
 
 def last_event(crew: Crew) -> Event:
@@ -104,7 +104,9 @@ def test_the_death_of_a_worker_is_an_event_that_names_the_signal(
 
 
 def test_a_worker_that_takes_too_long_is_ended(crew: Crew, tmp_path: Path) -> None:
-    crew.give(order_of(job_of(f"paths.results={tmp_path}", "sweep.timeout_minutes=0.001")), 0, "network")
+    os.mkfifo(tmp_path / "never_written")
+    job = job_of(f"paths.results={tmp_path}", "sweep.timeout_minutes=0.01")
+    crew.give(order_of(job, tmp_path / "never_written"), 0, "network")
     death = last_event(crew).death
     assert death is not None
     assert (death.kind, death.status) == ("timeout", "timeout")

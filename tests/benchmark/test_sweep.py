@@ -114,7 +114,7 @@ def test_the_same_command_again_runs_only_what_is_missing(faulty: tuple[Path, En
     names = "backbone.name=tiny,raising"
     ended = run_benchmark(results, "-m", "sweep.name=faulty", names)
     assert ended.code == 3
-    assert "2 runs: 1 finished, 1 again, 0 new" in ended.output
+    assert "2 runs: 1 finished, 1 failed -> again, 0 new" in ended.output
     assert (store.run_directory(results / "faulty", "x").parent).stat().st_ino == before.st_ino
 
 

@@ -2,6 +2,9 @@
 
 import os
 import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -34,6 +37,39 @@ def exiting(pixels: Any, spec: BackboneSpec) -> Any:
 def killed(pixels: Any, spec: BackboneSpec) -> Any:
     """Is killed, as by the kernel when memory runs out."""
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@backbone(**TINY)
+def killed_once(pixels: Any, spec: BackboneSpec) -> Any:
+    """Is killed the first time that it is built with this mark, and well ever after."""
+    _once(lambda: os.kill(os.getpid(), signal.SIGKILL))
+    return tiny(pixels, spec)
+
+
+@backbone(**TINY)
+def hungry(pixels: Any, spec: BackboneSpec) -> Any:
+    """Finds too little memory the first time that it is built with this mark."""
+    _once(_starve)
+    return tiny(pixels, spec)
+
+
+@backbone(**TINY)
+def sleeping(pixels: Any, spec: BackboneSpec) -> Any:
+    """Never comes to an end."""
+    while True:
+        time.sleep(1)
+
+
+def _once(act: Callable[[], None]) -> None:
+    """Act unless the file that MARK names is there; it is there from now on."""
+    mark = Path(os.environ["MARK"])
+    if not mark.exists():
+        mark.touch()
+        act()
+
+
+def _starve() -> None:
+    raise MemoryError
 
 
 @backbone(**TINY)
