@@ -76,13 +76,13 @@ class Learner:
         self, spec: RunSpec, class_weights: tuple[float, ...], examples: Examples, weights: Sequence[Floats]
     ) -> None:
         """The head before its first epoch, with these weights, turned as `stacked_layers` wants them."""
-        architecture, kept = head(spec.head), 1 - np.array(shares(spec.head))
+        architecture = head(spec.head)
         self._plan = Plan(architecture, rule(spec.training), spec.training.batch_size)
         self._examples = examples
         self._seed = spec.seed
-        # Exactly the share that a threshold of 32 bits makes.
-        thresholds = np.rint((1 - kept) * 2**32).astype(np.uint32)
+        thresholds = np.minimum(np.rint(np.array(shares(spec.head)) * 2**32), 2**32 - 1).astype(np.uint32)
         self._thresholds = tf.constant(thresholds)
+        # By the share that such a threshold leaves, so that the mean stays exactly.
         self._scales = tf.constant((1 / (1 - thresholds / 2**32)).astype(np.float32))
         numbers = (class_weights, spec.weighting.focal_gamma, spec.training.label_smoothing)
         self._objective = Objective(*(tf.constant(number, tf.float32) for number in numbers))
