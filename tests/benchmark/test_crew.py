@@ -104,9 +104,10 @@ def test_the_death_of_a_worker_is_an_event_that_names_the_signal(
 
 
 def test_a_worker_that_takes_too_long_is_ended(crew: Crew, tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "never_written")
+    for suffix in ("csv", "json"):
+        os.mkfifo(tmp_path / f"never_written.{suffix}")
     job = job_of(f"paths.results={tmp_path}", "sweep.timeout_minutes=0.01")
-    crew.give(order_of(job, tmp_path / "never_written"), 0, "network")
+    crew.give(order_of(job, tmp_path / "never_written.csv"), 0, "network")
     death = last_event(crew).death
     assert death is not None
     assert (death.kind, death.status) == ("timeout", "timeout")
