@@ -152,8 +152,11 @@ class Ledger:
 
     def _log_files(self, run: str, folder: Path, record: RunRecord) -> None:
         """The run's files; a model as one that MLflow can load."""
-        entries = [entry for entry in sorted(folder.iterdir()) if not entry.name.startswith(".")]
-        for entry in entries:
+        entries = sorted(folder.iterdir())
+        if not any(entry.name == "model.keras" or entry.name.startswith(".") for entry in entries):
+            self.client.log_artifacts(run, str(folder))
+            return
+        for entry in (entry for entry in entries if not entry.name.startswith(".")):
             if entry.name == "model.keras" and record.finished:
                 with models.packed(entry, record) as model:
                     self.client.log_artifacts(run, str(model), "model")

@@ -17,6 +17,7 @@ for _name, _value in {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }.items():
     os.environ.setdefault(_name, _value)
 
@@ -126,7 +127,7 @@ def whole_or_absent(uri: str, results: Path) -> Iterator[None]:
     fresh = uri == default_uri(results) and not database.exists()
     try:
         yield
-    except TROUBLE as error:
+    except (*TROUBLE, ImportError) as error:  # SQLAlchemy imports a database's driver when it is asked for
         if fresh:
             for end in ("", "-wal", "-shm"):
                 Path(f"{database}{end}").unlink(missing_ok=True)
