@@ -78,7 +78,7 @@ def blend(view: Image.Image, heat: npt.NDArray[np.uint8]) -> Image.Image:
 
 def _read(path: Path, manifest: Manifest) -> _Maps:
     try:
-        with np.load(path, allow_pickle=False) as found:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
             maps = _Maps(found["rows"].astype(np.int64), found["heat"], found["classes"].astype(np.int64))
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise BrokenRecord(_broken(path, str(error))) from error

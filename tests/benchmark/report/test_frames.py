@@ -1,0 +1,72 @@
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+import benchmark
+from benchmark import load_leaderboard, load_predictions, load_runs, store
+from benchmark.board.columns import COLUMNS
+from benchmark.report.frames import PREDICTION_COLUMNS, NoSuchRun
+
+
+def test_the_leaderboard_has_the_columns_of_its_file_and_a_row_a_candidate(sweep: Any) -> None:
+    board = load_leaderboard(sweep.directory)
+    assert tuple(board.columns) == COLUMNS
+    assert board["candidate"].nunique() == len(board) == 4
+
+
+def test_runs_hold_every_record_with_its_options(sweep: Any) -> None:
+    runs = load_runs(str(sweep.directory)).set_index("run_id")
+    assert sorted(runs.index) == [record.run_id for record in sweep.records()]
+    for record in sweep.records():
+        row = runs.loc[record.run_id]
+        assert row["status"] == record.status
+        if record.finished:
+            assert row["test_accuracy"] == pytest.approx(record.test["accuracy"], abs=1e-6)
+    trained = runs[runs["spec.backbone.name"].notna()]
+    assert set(trained["spec.weighting.name"]) == {"none", "balanced"}
+    assert trained["spec.training.epochs"].dtype == "Int64"
+
+
+def test_predictions_hold_a_row_for_each_run_and_picture(sweep: Any) -> None:
+    answers = load_predictions(sweep.directory)
+    assert tuple(answers.columns) == (*PREDICTION_COLUMNS, "p_ant", "p_bee", "p_cat")
+    assert len(answers) == 5 * 90
+    shares = answers.groupby("run_id")["right"].mean()
+    for record in sweep.records():
+        if record.finished:
+            assert shares[record.run_id] == pytest.approx(record.test["accuracy"])
+    probabilities = answers[["p_ant", "p_bee", "p_cat"]].to_numpy()
+    truth = answers["truth"].cat.codes.to_numpy()
+    assert answers["probability_of_truth"].to_numpy() == pytest.approx(probabilities[np.arange(len(truth)), truth])
+    assert set(answers["path"]) == {"noise.png"}
+
+
+def test_some_runs_and_the_validation_split_can_be_asked_for(sweep: Any) -> None:
+    run_id = next(record.run_id for record in sweep.records() if record.finished and record.val)
+    answers = load_predictions(sweep.directory, [run_id], split="val")
+    assert set(answers["run_id"]) == {run_id}
+    stored = store.load_predictions(sweep.directory, run_id, "val")
+    assert answers["image"].tolist() == stored.images.tolist()
+
+
+def test_mistakes_are_said(sweep: Any) -> None:
+    with pytest.raises(NoSuchRun, match="found no finished run 'nobody' in"):
+        load_predictions(sweep.directory, ["nobody"])
+    with pytest.raises(NoSuchRun, match="found split='train'; expected one of test, val"):
+        load_predictions(sweep.directory, split="train")
+    with pytest.raises(store.NoSuchSweep, match="found no folder"):
+        load_runs(sweep.directory / "nowhere")
+    (sweep.directory / "empty").mkdir()
+    with pytest.raises(store.NoSuchSweep, match="found no run in"):
+        load_leaderboard(sweep.directory / "empty")
+
+
+def test_importing_the_package_loads_nothing_and_knows_its_functions() -> None:
+    code = "import sys, benchmark; assert not {'pandas', 'numpy', 'keras'} & set(sys.modules); print(benchmark.__all__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['load_leaderboard', 'load_predictions', 'load_runs']"
+    with pytest.raises(AttributeError, match="has no attribute 'load_everything'"):
+        benchmark.load_everything  # noqa: B018 - the access is what fails

@@ -1,0 +1,156 @@
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmark import store
+from benchmark.board import leaderboard
+from benchmark.errors import ConfigurationError
+from benchmark.predictions import Predictions
+from benchmark.report import sweep as report
+from benchmark.store import NoSuchSweep
+
+HOSTILE = '<img src=x onerror="alert(1)">'
+MEGABYTE = 10**6
+
+
+def page_of(sweep: Any) -> str:
+    found = report.write(sweep.directory, "board").report
+    assert found is not None
+    return found.read_text("utf-8")
+
+
+def test_the_report_holds_every_section(sweep: Any, read: Callable[[str], Any]) -> None:
+    page = read(page_of(sweep))
+    titles = (
+        "Board", "Intervals", "Effects: what a choice changes", "Score and cost", "Classes", "What is taken for what",
+        "Pictures that nobody gets right", "Labels to look at", "Agreement", "Learning", "Data", "Cost", "Failures",
+        "Environment", "Run again",
+    )  # fmt: skip
+    assert all(title in page.text for title in titles)
+    board = leaderboard.build(
+        sweep.records(), lambda one: store.load_predictions(sweep.directory, one.run_id), "balanced_accuracy"
+    )
+    assert board.sentences[0] in page.text
+    assert "SIGKILL: found the worker gone" in page.text
+    assert "python -m benchmark backbone=lenet seed=0" in page.text
+    assert "truncated" in page.text
+
+
+def test_the_report_asks_for_nothing_from_outside(sweep: Any, read: Callable[[str], Any]) -> None:
+    text = page_of(sweep)
+    page = read(text)
+    assert all(source.startswith("data:") for source in page.values("src"))
+    assert all(re.match(r"#|runs/[\w-]+/(index\.html|log\.txt)$|data:,", link) for link in page.values("href"))
+    assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
+    assert "https://" not in text
+
+
+def test_every_link_of_the_full_report_leads_somewhere(sweep: Any, read: Callable[[str], Any]) -> None:
+    written = report.write(sweep.directory, "full")
+    assert len(written.pages) == 5
+    page = read((sweep.directory / "report.html").read_text("utf-8"))
+    links = [link for link in page.values("href") if link.endswith("index.html")]
+    assert len(links) == 5
+    assert all((sweep.directory / link).is_file() for link in links)
+    targets = {link[1:] for link in page.values("href") if link.startswith("#")}
+    assert targets <= set(page.values("id"))
+    assert report.write(sweep.directory, "full").pages == []
+
+
+def test_tables_have_captions_and_drawings_have_titles(sweep: Any) -> None:
+    text = page_of(sweep)
+    assert text.count("<table") == text.count("<caption>")
+    drawings = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
+    assert drawings
+    assert all('role="img"' in drawing and "<title>" in drawing and "<desc>" in drawing for drawing in drawings)
+
+
+def test_hostile_names_stay_text(sweep_of: Any, read: Callable[[str], Any]) -> None:
+    sweep = sweep_of(classes=(HOSTILE, "n" * 300, "חתול\u202egpj", "</script><script>alert(1)</script>", "🐈"))
+    sweep.add(0.5)
+    sweep.add(0.4, weighting={"name": HOSTILE})
+    sweep.fail(HOSTILE, backbone={"name": "lenet"})
+    page = read(page_of(sweep))
+    assert [tag for tag, _ in page.elements].count("script") == 1
+    assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
+    assert "\u202e" not in page.text
+    assert "n" * 300 not in page.text
+
+
+def test_the_only_script_is_the_one_that_the_policy_names(sweep: Any) -> None:
+    text = page_of(sweep)
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)
+    assert policy
+    assert "default-src 'none'" in policy[1]
+    assert re.search(r"script-src 'sha256-[\w+/=]{44}'", policy[1])
+
+
+def test_a_sweep_of_failures_alone_has_a_report(sweep_of: Any, read: Callable[[str], Any]) -> None:
+    sweep = sweep_of()
+    sweep.fail("found too little memory", seeds=(0, 1))
+    page = read(page_of(sweep))
+    assert "No candidate is complete: there is nothing to rank." in page.text
+    assert page.text.count("found too little memory") == 2
+    assert "Intervals" not in page.text
+
+
+def test_one_candidate_alone_has_a_report(sweep_of: Any, read: Callable[[str], Any]) -> None:
+    sweep = sweep_of()
+    sweep.add(0.8, seeds=(0,))
+    page = read(page_of(sweep))
+    assert "One candidate: there is nothing to compare it with." in page.text
+    assert "Agreement" not in page.text
+
+
+def test_a_class_that_is_never_guessed_has_a_report(sweep_of: Any, read: Callable[[str], Any]) -> None:
+    sweep = sweep_of()
+    sweep.add(0.8)
+    for record in sweep.records():
+        found = sweep.answers("test", 0.8, record.seed)
+        guess = np.where(found.guess == 2, 0, found.guess)
+        probabilities = np.where(np.eye(3)[guess] > 0, 0.8, 0.1).astype(np.float32)
+        changed = Predictions(found.images, found.groups, found.truth, probabilities, found.classes)
+        store.write_predictions(sweep.directory, record.run_id, "test", changed)
+        store.write_record(sweep.directory, record)
+    report.write(sweep.directory, "full")
+    folder = store.run_directory(sweep.directory, sweep.records()[0].run_id)
+    assert "none" in read((folder / "index.html").read_text("utf-8")).text
+    assert "Known worst: cat" in read(page_of(sweep)).text
+
+
+def test_a_folder_without_any_run_has_a_report(sweep_of: Any, read: Callable[[str], Any]) -> None:
+    assert "No runs yet." in read(page_of(sweep_of())).text
+
+
+def test_damaged_runs_are_named_and_the_rest_is_shown(sweep: Any, read: Callable[[str], Any]) -> None:
+    broken = next(record for record in sweep.records() if record.finished)
+    path = store.run_directory(sweep.directory, broken.run_id) / "record.json"
+    path.write_text(path.read_text("utf-8").replace('"ok"', '"OK"'), "utf-8")
+    page = read(page_of(sweep))
+    assert "does not fit its checksum" in page.text
+    assert "Board" in page.text
+
+
+def test_a_hundred_candidates_stay_far_below_fifteen_megabytes(sweep_of: Any) -> None:
+    sweep = sweep_of(classes=tuple(f"class {place}" for place in range(12)), pictures=720)
+    for place in range(100):
+        sweep.add(0.3 + place / 200, seeds=(0,), training={"learning_rate": 0.001 * (place + 1)})
+    assert MEGABYTE / 4 < len(page_of(sweep).encode()) < 5 * MEGABYTE
+
+
+def test_nothing_is_written_when_nothing_is_wanted(sweep: Any) -> None:
+    assert report.write(sweep.directory, "none") == (None, [])
+    assert not (sweep.directory / "report.html").exists()
+
+
+def test_mistakes_are_said(sweep: Any, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"found report\.level=all; expected none, board, full"):
+        report.write(sweep.directory, "all")
+    with pytest.raises(ConfigurationError, match=r"found figures\.format=gif"):
+        report.write(sweep.directory, "board", "gif")
+    with pytest.raises(NoSuchSweep, match="found no folder"):
+        report.write(tmp_path / "nowhere", "board")
