@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark import store
 from benchmark.cli import run
 
 REFERENCE = Path(__file__).resolve().parents[3] / "results" / "reference" / "quickstart"
@@ -57,8 +58,8 @@ def test_a_board_does_not_differ_from_itself(format: str, capsys: pytest.Capture
 def test_a_run_that_broke_is_a_regression(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     broken = tmp_path / "quickstart"
     shutil.copytree(REFERENCE, broken)
-    [record] = broken.glob("runs/lenet-*-balanced-*-s1-*/record.json")
-    record.write_text(record.read_text("utf-8").replace('"status": "ok"', '"status": "crashed"', 1), "utf-8")
+    [run_directory] = broken.glob("runs/lenet-*-balanced-*-s1-*")
+    store.write_record(broken, store.load_record(run_directory).model_copy(update={"status": "crashed"}))
     assert run(["diff", str(REFERENCE), str(broken), "--only-changed", "--fail-on", "regression"]) == 4
     assert "ok -> incomplete" in capsys.readouterr().out
     assert run(["diff", str(REFERENCE), str(broken)]) == 0
