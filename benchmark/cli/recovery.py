@@ -20,7 +20,7 @@ Uri = Annotated[
 
 
 def rebuild(directory: Sweep) -> None:
-    """Write leaderboard.csv, leaderboard.md, costs.csv and runs.csv again from the records alone.
+    """Write leaderboard.csv, leaderboard.md, costs.csv, runs.csv and report.html again from the records alone.
 
     Runs whose files are damaged are named, and make the exit code 2; the sweep's command does them again.
 
@@ -30,7 +30,11 @@ def rebuild(directory: Sweep) -> None:
     """
     for run in store.survey(directory).broken:
         warn(run.sentence, DATA)
-    for file in publish.board(directory).files:
+    from benchmark.report import sweep as report  # noqa: PLC0415 - templates and figures take a second to load
+
+    published = publish.board(directory)
+    drawn = report.write(directory, "board", board=published.board)
+    for file in (*published.files, drawn.report):
         echo(f"wrote {file}")
 
 

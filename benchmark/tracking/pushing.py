@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mlflow.entities import Run
 
-from benchmark import environment, store
+from benchmark import environment, settlement, store
 from benchmark.board.table import Leaderboard
 from benchmark.tracking import candidates
 from benchmark.tracking.comparing import run_differences
@@ -31,6 +31,7 @@ def push(uri: str | None, directory: Path, board: Leaderboard) -> Sent:
         records = store.survey(directory).records
         status = "FINISHED" if all(record.finished for record in records) else "FAILED"
         ledger.close_parent(parent, status)
+        settlement.note_settled(directory)
     return sent
 
 

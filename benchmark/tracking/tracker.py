@@ -13,7 +13,7 @@ from typing import Any, Concatenate, ParamSpec
 
 from mlflow.entities import Metric, Run
 
-from benchmark import environment, store
+from benchmark import environment, settlement, store
 from benchmark.board.table import Leaderboard
 from benchmark.credentials import without_credentials
 from benchmark.records import RunRecord
@@ -71,9 +71,11 @@ class SweepTracker:
         self._open: dict[str, OpenRun] = {}
         self._rests_until = 0.0
         self._behind = False
+        self._board: Leaderboard | None = None
         opened = open_experiment(self._uri, results, dataset)
         with whole_or_absent(self._uri, results):
             self._ledger = Ledger(opened, self._directory)
+            settlement.note_unsettled(self._directory)
             self._ledger.end_orphans()
             self._parent = self._ledger.open_parent()
             self._catch_up()
@@ -104,6 +106,7 @@ class SweepTracker:
         """Open the run, in place of an earlier one with its id; several may be open at once."""
         code = environment.code()
         tags = {"commit": str(code["commit"]), "dirty": str(code["dirty"]).lower(), **environment.process_identity()}
+        settlement.note_unsettled(self._directory)  # another sweep in this folder may have ended meanwhile
         mlflow_id = self._ledger.begin(record, self._parent, manifest, tags)
         self._open[record.run_id] = OpenRun(mlflow_id, time.monotonic())
         self._ledger.remove(self._known.pop(record.run_id, []))
@@ -135,7 +138,9 @@ class SweepTracker:
     @_never_stops_the_sweep
     def board(self, board: Leaderboard) -> None:
         """Give every candidate a run of its own with mean, interval and ranks, above those of its seeds."""
+        self._board = board
         candidates.write(self._ledger, self._parent, board)
+        self._board = None
 
     def close(self, status: str) -> None:
         """Close the sweep's own run: FINISHED, FAILED or KILLED, with the boards and the report as artifacts."""
@@ -159,7 +164,10 @@ class SweepTracker:
     @_never_stops_the_sweep
     def _close(self, status: str) -> None:
         self._catch_up()
+        if self._board is not None:
+            candidates.write(self._ledger, self._parent, self._board)
         self._ledger.close_parent(self._parent, status)
+        settlement.note_settled(self._directory)
 
     def _catch_up(self) -> None:
         """Send what the store has missed."""
