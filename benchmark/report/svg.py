@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from markupsafe import Markup
 
 from benchmark.report.drawing import Axis
@@ -119,7 +120,13 @@ def _placed(plot: Plot) -> dict[str, Any]:
             *(_dots(dots, across, upward) for dots in plot.dots),
         ],
         "keys": keys,
-        "marks": [(_place(across, mark.at), shown(mark.text, 40)) for mark in plot.marks],
+        "marks": list(
+            zip(
+                _places(across, np.array([mark.at for mark in plot.marks], np.float64)),
+                [shown(mark.text, 40) for mark in plot.marks],
+                strict=True,
+            )
+        ),
     }
 
 
@@ -140,33 +147,32 @@ def _legend(plot: Plot, left: float) -> list[Key]:
 
 
 def _line(line: Line, across: Axis, upward: Axis) -> Stroke:
-    points = [
-        (_place(across, x), _place(upward, y), x, y)
-        for x, y in zip(line.x, line.y, strict=True)
-        if np.isfinite(x) and np.isfinite(y)
-    ]
-    marked = line.marked and len(points) <= _MARKED
-    spots = [Spot(x, y, f"{line.name}: {at:g}, {value:.4g}", "") for x, y, at, value in points if marked]
-    path = " ".join(f"{x:g},{y:g}" for x, y, _, _ in points)
+    x, y = np.array(line.x, np.float64), np.array(line.y, np.float64)
+    known = np.isfinite(x) & np.isfinite(y)
+    x, y = x[known], y[known]
+    places = list(zip(_places(across, x), _places(upward, y), strict=True))
+    spots: list[Spot] = []
+    if line.marked and len(places) <= _MARKED:
+        texts = [f"{line.name}: {at:g}, {value:.4g}" for at, value in zip(x.tolist(), y.tolist(), strict=True)]
+        spots = [Spot(*place, text, "") for place, text in zip(places, texts, strict=True)]
+    path = " ".join(f"{right:g},{down:g}" for right, down in places)
     return Stroke(line.name, line.colour, line.dashed, path, tuple(spots), ())
 
 
 def _dots(dots: Dots, across: Axis, upward: Axis) -> Stroke:
     labels = dots.labels or ("",) * len(dots.x)
-    spots = tuple(
-        Spot(_place(across, x), _place(upward, y), text, label)
-        for x, y, text, label in zip(dots.x, dots.y, dots.texts, labels, strict=True)
-    )
-    spans = tuple(
-        (_place(across, span.x0), _place(upward, span.y0), _place(across, span.x1), _place(upward, span.y1))
-        for span in dots.spans
-    )
-    return Stroke(dots.name, dots.colour, False, "", spots, spans)
+    x, y = _places(across, np.array(dots.x, np.float64)), _places(upward, np.array(dots.y, np.float64))
+    ends = np.array(dots.spans, np.float64).reshape(-1, 4).T
+    spans = zip(*(_places(axis, end) for axis, end in zip((across, upward) * 2, ends, strict=True)), strict=True)
+    spots = tuple(Spot(*spot) for spot in zip(x, y, dots.texts, labels, strict=True))
+    return Stroke(dots.name, dots.colour, False, "", spots, tuple(spans))
 
 
-def _place(axis: Axis, value: float) -> float:
+def _places(axis: Axis, values: npt.NDArray[np.float64]) -> list[float]:
+    """Where these values lie, at most at the ends of the axis."""
     low, high = sorted((axis.start, axis.end))
-    return round(min(max(float(axis.place(np.array([value]))[0]), low), high), 1)
+    found: list[float] = np.clip(axis.place(values), low, high).round(1).tolist()
+    return found
 
 
 def _heat(heat: Heat) -> dict[str, Any]:

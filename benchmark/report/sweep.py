@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from benchmark import store
 from benchmark.board import leaderboard
-from benchmark.board.candidates import Candidate, gather
+from benchmark.board.candidates import Candidate, fold_of, gather
 from benchmark.board.costs import MEASURED, cheapest, costs
 from benchmark.board.effects import Effects, find_effects
 from benchmark.board.table import Leaderboard
@@ -118,6 +118,7 @@ def page(directory: Path, found: Survey, board: Leaderboard | None = None) -> st
         panel=_panel(candidates, board, results, labels, pictures),
         curves=_curves(directory, candidates, board, labels),
         data=None if pictures.manifest is None else sweep_facts.data_facts(pictures.manifest),
+        folds=len({fold_of(record) for record in records}),
         fingerprint=records[0].fingerprint if records else "",
         failures=sweep_facts.failed_runs(records, found.broken),
         states=sweep_facts.states(records),

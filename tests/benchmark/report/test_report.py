@@ -142,6 +142,25 @@ def test_a_hundred_candidates_stay_far_below_fifteen_megabytes(sweep_of: Any) ->
     assert MEGABYTE / 4 < len(page_of(sweep).encode()) < 5 * MEGABYTE
 
 
+def test_folds_are_pooled_and_said(sweep_of: Any, read: Callable[[str], Any]) -> None:
+    sweep = sweep_of()
+    for fold in (0, 1):
+        sweep.manifest.to_csv(sweep.directory / f"manifest-fold{fold}.csv")
+        sweep.add(0.8, dataset={"split": "kfold", "folds": 2, "fold": fold})
+    (sweep.directory / "manifest.csv").unlink()
+    for record in sweep.records():
+        whole = store.load_predictions(sweep.directory, record.run_id)
+        half = np.arange(len(whole.truth)) % 2 == record.spec.dataset.fold
+        parts = (whole.images[half], whole.groups[half], whole.truth[half], whole.probabilities[half])
+        store.write_predictions(sweep.directory, record.run_id, "test", Predictions(*parts, whole.classes))
+        store.write_record(sweep.directory, record)
+    assert len(report.write(sweep.directory, "full").pages) == 4
+    page = read((sweep.directory / "report.html").read_text("utf-8"))
+    assert "each tested in one of 2 folds" in page.text
+    assert "0 fold 1" in page.text
+    assert "pooled over 2 folds" in page.text
+
+
 def test_nothing_is_written_when_nothing_is_wanted(sweep: Any) -> None:
     assert report.write(sweep.directory, "none") == (None, [])
     assert not (sweep.directory / "report.html").exists()
