@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from benchmark.model import heads
 from benchmark.model.seeds import derive
 from benchmark.model.whitening import Whitening
 from benchmark.records import Parameters
-from benchmark.spec import HeadSpec, RunSpec
+from benchmark.spec import RunSpec
 
 
 class Classifier(NamedTuple):
@@ -29,7 +30,13 @@ class Classifier(NamedTuple):
     """Pixels -> probabilities (N, C) float32, flat."""
 
 
-def build(spec: RunSpec, classes: int, weights_path: Path | None, whitening: Whitening | None) -> Classifier:
+def build(
+    spec: RunSpec,
+    classes: int,
+    weights_path: Path | None,
+    whitening: Whitening | None,
+    dropout: type[keras.layers.Dropout] = keras.layers.Dropout,
+) -> Classifier:
     """The untrained classifier of a spec, behind the whitening if any; its seed decides every random weight."""
     keras.utils.set_random_seed(derive(spec.seed, "backbone"))
     backbone = build_backbone(spec.backbone, spec.dataset.image_size, weights_path)
@@ -37,12 +44,11 @@ def build(spec: RunSpec, classes: int, weights_path: Path | None, whitening: Whi
         pixels = keras.Input(backbone.input.shape[1:], dtype="float32", name="raw_pixels")
         # `call` on a symbolic tensor repeats the backbone's layers one by one, so that the model stays flat.
         backbone = keras.Model(pixels, backbone.call(whitening.apply(pixels)), name=backbone.name)
-    return assemble(backbone, spec.head, classes, spec.seed)
+    return assemble(backbone, heads.layers(spec.head, classes, spec.seed, dropout))
 
 
-def assemble(backbone: keras.Model, spec: HeadSpec, classes: int, seed: int) -> Classifier:
-    """The classifier of this backbone with a fresh head."""
-    layers = heads.layers(spec, classes, seed)
+def assemble(backbone: keras.Model, layers: Sequence[keras.Layer]) -> Classifier:
+    """The classifier of this backbone with a head of these layers."""
     features = keras.Input(backbone.output.shape[1:], name="features")
     head = keras.Model(features, heads.apply(layers, features), name="head")
     logits = heads.apply(layers, backbone.output)
@@ -66,6 +72,10 @@ class Blueprint(NamedTuple):
     def build(self) -> Classifier:
         """The untrained classifier."""
         return build(self.spec, self.classes, self.weights_path, self.whitening)
+
+    def build_to_train(self) -> Classifier:
+        """The same with layers that are quick in training, and that Keras alone could not load again."""
+        return build(self.spec, self.classes, self.weights_path, self.whitening, heads.QuickDropout)
 
 
 def parameters(classifier: Classifier) -> Parameters:

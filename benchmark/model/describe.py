@@ -14,14 +14,14 @@ import keras
 from backbones.build import build
 from backbones.registry import BackboneSpec
 from benchmark.errors import sentence
-from benchmark.model import classifier
+from benchmark.model import classifier, heads
 from benchmark.records import Parameters
 from benchmark.spec import HeadSpec
 
 
 def describe(backbone: BackboneSpec, image_size: int, head: HeadSpec, classes: int, learns: str) -> Parameters:
     """The size of the classifier; `learns` is `frozen` (the head alone) or `full`."""
-    built = classifier.assemble(build(backbone, image_size, None), head, classes, seed=0)
+    built = classifier.assemble(build(backbone, image_size, None), heads.layers(head, classes, seed=0))
     built.backbone.trainable = learns == "full"
     return classifier.parameters(built)
 

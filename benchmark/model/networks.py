@@ -55,7 +55,7 @@ class Network:
 
     def __init__(self, blueprint: Blueprint) -> None:
         """A fresh network."""
-        self.built = blueprint.build()
+        self.built = blueprint.build_to_train()
         self._blueprint = blueprint
         self._augmentations: list[Augmentation] = []
         self._optimizers: list[_Slots] = []
@@ -68,7 +68,7 @@ class Network:
     def renew(self, blueprint: Blueprint) -> None:
         """Put everything back to what a fresh network of the blueprint has."""
         self._blueprint = blueprint
-        fresh = blueprint.build()
+        fresh = blueprint.build_to_train()
         _copy(fresh.model.variables, self.built.model.variables)
         for random in self._augmentations:
             _copy(_variables(self._augmentation()), _variables(random))

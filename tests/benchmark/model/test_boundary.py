@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 
-from benchmark.model import boundary, classifier
+from benchmark.model import boundary, classifier, heads
 from benchmark.model.stages import Stage
 from benchmark.spec import HeadSpec, RunSpec
 
@@ -29,7 +29,7 @@ def branched(conf_part: Part) -> classifier.Classifier:
     third = layers.Conv2D(5, 1, name="conv_3")(joined)
     features = layers.GlobalAveragePooling2D(name="pool")(third)
     backbone = keras.Model(pixels, features, name="branched")
-    return classifier.assemble(backbone, HeadSpec(**conf_part("head", "linear")), 3, 0)
+    return classifier.assemble(backbone, heads.layers(HeadSpec(**conf_part("head", "linear")), 3, 0))
 
 
 PICTURES = np.random.default_rng(0).uniform(0, 1, (5, 8, 8, 3)).astype(np.float32)

@@ -4,6 +4,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from benchmark.model import heads
 from benchmark.model.classifier import assemble
@@ -69,8 +70,38 @@ def test_weights_depend_on_the_seed_and_on_nothing_that_happened_before(head_of:
 def test_the_model_is_flat_and_ends_in_probabilities(head_of: HeadOf) -> None:
     pixels = keras.Input((4, 4, 3), name="pixels")
     backbone = keras.Model(pixels, keras.layers.Flatten()(pixels))
-    parts = assemble(backbone, head_of("dense"), 5, 0)
+    parts = assemble(backbone, heads.layers(head_of("dense"), 5, 0))
     assert not any(isinstance(layer, keras.Model) for layer in parts.model.layers)
     probabilities = parts.model(np.random.default_rng(0).uniform(0, 255, (6, 4, 4, 3)), training=False).numpy()
     assert probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.2, 0.5])
+@pytest.mark.parametrize("shape", [(64, 1001), (3, 1), (64, 1000)])
+def test_quick_dropout_drops_the_share_and_keeps_the_mean(share: float, shape: tuple[int, int]) -> None:
+    layer = heads.QuickDropout(share, seed=3)
+    ones = np.ones(shape, np.float32)
+    first, second = layer(ones, training=True).numpy(), layer(ones, training=True).numpy()
+    dropped = max(round(256 * share), 1) / 256
+    assert set(np.unique(first)) <= {0.0, np.float32(1 / (1 - dropped))}
+    if first.size > 1000:
+        assert (first == 0).mean() == pytest.approx(dropped, abs=4 * np.sqrt(dropped / first.size))
+        assert first.mean() == pytest.approx(1, abs=0.02)
+        assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(layer(ones, training=False).numpy(), ones)
+    np.testing.assert_array_equal(heads.QuickDropout(share, seed=3)(ones, training=True).numpy(), first)
+
+
+def test_values_are_dropped_independently_of_their_neighbours() -> None:
+    found = heads.QuickDropout(0.5, seed=0)(np.ones((400, 256), np.float32), training=True).numpy()
+    for distance in (1, 2, 3, 4, 16):
+        assert abs(np.corrcoef(found[:, distance:].ravel(), found[:, :-distance].ravel())[0, 1]) < 0.02
+    assert abs(np.corrcoef(found[1:].ravel(), found[:-1].ravel())[0, 1]) < 0.02
+
+
+def test_gradients_pass_where_values_are_kept() -> None:
+    layer, values = heads.QuickDropout(0.5, seed=1), tf.Variable(np.full((20, 30), 2, np.float32))
+    with tf.GradientTape() as tape:
+        found = layer(values, training=True)
+    np.testing.assert_array_equal(tape.gradient(found, values).numpy(), found.numpy() / 2)
