@@ -79,15 +79,15 @@ def training(plan: Plan) -> tf.types.experimental.PolymorphicFunction:
 
 
 @lru_cache(maxsize=_PROGRAMS)
-def inference(head: Head) -> tf.types.experimental.PolymorphicFunction:
+def inference(head: Head) -> tf.types.experimental.ConcreteFunction:
     """The compiled function of weights and inputs (n, d) that returns logits (n, C)."""
 
     def predict(weights: list[tf.Tensor], inputs: tf.Tensor) -> tf.Tensor:
         return infer(head, weights, inputs)
 
     weights = [tf.TensorSpec((None,) * rank, tf.float32) for rank in head.ranks]
-    signature = (weights, tf.TensorSpec((None, None), tf.float32))
-    return tf.function(predict, input_signature=signature, autograph=False, jit_compile=False)
+    traced = tf.function(predict, autograph=False, jit_compile=False)
+    return traced.get_concrete_function(weights, tf.TensorSpec((None, None), tf.float32))
 
 
 def fill_up(values: npt.NDArray[Number], batch_size: int, steps: int) -> npt.NDArray[Number]:

@@ -88,6 +88,7 @@ class Learner:
         self._objective = Objective(*(tf.constant(number, tf.float32) for number in numbers))
         self.weights = [Weight(tf.constant(weight)) for weight in weights]
         self._slots = start(self._plan.rule, weights, architecture.learns)
+        self._graph: tf.types.experimental.ConcreteFunction | None = None
         self._epochs = 0
         self._steps = 0
 
@@ -105,7 +106,10 @@ class Learner:
                 Masks(tf.constant(fill_up(words[:, some], batch_size, steps)), self._thresholds, self._scales),
             )
             state = State([weight.value for weight in self.weights], self._slots, sums)
-            state = training(self._plan)(rows, recipe, state)
+            if self._graph is None:
+                # All calls have these shapes; looking them up each time takes a tenth of a small epoch.
+                self._graph = training(self._plan).get_concrete_function(rows, recipe, state)
+            state = self._graph(rows, recipe, state)
             for weight, value in zip(self.weights, state.weights, strict=True):
                 weight.value = value
             self._slots, sums, done = state.slots, state.sums, done + steps
