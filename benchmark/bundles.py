@@ -106,8 +106,7 @@ def _own(run: Todo) -> int:
 
 def _extraction(run: Todo) -> int:
     """Picture passes that compute the activations of a run."""
-    views = run.spec.training.augmented_views if run.spec.augmentation.layers else 0
-    return sum(run.pictures.values()) + views * run.pictures["train"]
+    return sum(run.pictures.values()) + sharing.views(run.spec) * run.pictures["train"]
 
 
 def _shared(todo: Sequence[Todo]) -> list[int]:

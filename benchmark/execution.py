@@ -137,7 +137,7 @@ class Execution:
             store.write_config(directory, record.run_id, run.job.spec)
             store.write_record(directory, record)
         assignments = tuple(
-            Assignment(job=run.job, planned=record, batch_size=self._batch_size(run))
+            Assignment(job=run.job, planned=record, batch_size=self._batch_size(run), exhibited=self._is_exhibited(run))
             for run, record in zip(runs, started, strict=True)
         )
         crew.give(Order(runs=assignments, manifest=runs[0].data.path), place, network)
@@ -148,6 +148,11 @@ class Execution:
     def _batch_size(self, run: Planned) -> int:
         asked = run.job.spec.training.batch_size
         return max(1, asked // 2) if run.record.run_id in self._halved else asked
+
+    def _is_exhibited(self, run: Planned) -> bool:
+        """Whether this is the run that stands for its candidate in the report: the first that was asked for."""
+        first = next(one for one in self._plan.asked.values() if one.record.candidate == run.record.candidate)
+        return run.job.report.level == "full" and first.record.run_id == run.record.run_id
 
     def _hear(self, event: Event) -> None:
         """Pass an epoch on, or see an order to its end; the idle worker gets its next order before anything else."""

@@ -124,6 +124,8 @@ class Assignment(Setting):
     planned: RunRecord
     batch_size: int = Field(ge=1)
     """`training.batch_size`, or less after that has not fitted into memory."""
+    exhibited: bool
+    """Whether heat maps and the like are kept for the report."""
 
     @property
     def spec(self) -> RunSpec:

@@ -57,7 +57,7 @@ def draw(directory: Path) -> Drawn:
     texts = {
         "leaderboard.csv": leaderboard.to_csv(made),
         "leaderboard.md": leaderboard.to_markdown(made),
-        "costs.csv": leaderboard.costs_csv(records),
+        "costs.csv": leaderboard.costs_csv(records, made),
         "runs.csv": leaderboard.runs_csv(records),
     }
     return Drawn(made, texts)

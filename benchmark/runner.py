@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from benchmark import environment, metrics, store
+from benchmark import environment, exhibits, metrics, store
 from benchmark.jobs import Assignment, Order
 from benchmark.model import experiment, latency, settings
 from benchmark.predictions import InvalidPredictions, Predictions
@@ -58,7 +58,7 @@ def _together(order: Order, on_epoch: OnEpoch) -> None:
         share = (time.perf_counter() - began) / len(runs)
         for one, outcome in zip(runs, outcomes, strict=True):
             finishing = time.perf_counter()
-            record = _concluded(order.manifest, one, outcome, seconds_pixels / len(runs))
+            record = _concluded(data, order.manifest, one, outcome, seconds_pixels / len(runs))
             _write(one, record, share + time.perf_counter() - finishing, peak, len(runs))
             if one is not runs[0]:
                 _refer(one, runs[0].planned.run_id, outcome)
@@ -90,17 +90,20 @@ def _attempt(manifest: Path, assignment: Assignment, on_epoch: OnEpoch) -> RunRe
     try:
         data, seconds_pixels = _data(manifest, assignment)
         outcome = experiment.run(assignment.spec, data, _machine(assignment), functools.partial(on_epoch, run_id))
-        return _concluded(manifest, assignment, outcome, seconds_pixels)
+        return _concluded(data, manifest, assignment, outcome, seconds_pixels)
     except Exception as error:  # whatever a model does must not end the sweep: it becomes a status and a traceback
         return _failed(assignment.planned, error)
 
 
-def _concluded(manifest: Path, assignment: Assignment, outcome: Outcome, seconds_pixels: float) -> RunRecord:
+def _concluded(
+    data: experiment.Data, manifest: Path, assignment: Assignment, outcome: Outcome, seconds_pixels: float
+) -> RunRecord:
     """The record of a run that trained, its files written; or of one that did not."""
     if isinstance(outcome, Exception):
         return _failed(assignment.planned, outcome)
     try:
-        return _finished(_manifest(manifest), assignment, outcome, seconds_pixels)
+        record = _finished(_manifest(manifest), assignment, outcome, seconds_pixels)
+        return _exhibited(data, assignment, outcome, record) if assignment.exhibited else record
     except Exception as error:
         return _failed(assignment.planned, error)
 
@@ -145,6 +148,19 @@ def _finished(manifest: Manifest, assignment: Assignment, result: experiment.Res
             ),
         }
     )
+
+
+def _exhibited(
+    data: experiment.Data, assignment: Assignment, result: experiment.Result, record: RunRecord
+) -> RunRecord:
+    """The record, after heat maps and the like are written; a result is not lost because it cannot be shown."""
+    try:
+        exhibits.write(assignment, data, result)
+    except Exception as error:
+        log.exception("heat maps could not be made")
+        note = f"no heat maps: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'see the log'}"
+        return record.model_copy(update={"notes": (*record.notes, note)})
+    return record
 
 
 def _write(assignment: Assignment, record: RunRecord, seconds: float, peak: _Peak, stacked: int) -> None:

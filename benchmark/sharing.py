@@ -32,9 +32,14 @@ def activations(spec: RunSpec) -> str | None:
         seed=own,
         boundary=(spec.finetune.mode, spec.finetune.last_n),
         augmentation=list(spec.augmentation.layers),
-        views=spec.training.augmented_views if spec.augmentation.layers else 0,
+        views=views(spec),
         precision=spec.training.mixed_precision,
     )
+
+
+def views(spec: RunSpec) -> int:
+    """Augmented views of every training picture that pass through a frozen part: no more than epochs can use."""
+    return min(spec.training.augmented_views, spec.training.epochs) if spec.augmentation.layers else 0
 
 
 def reuses_activations(spec: RunSpec) -> bool:
@@ -67,7 +72,7 @@ def network(spec: RunSpec) -> str:
         augmentation=list(spec.augmentation.layers),
         optimizer=(spec.training.optimizer, spec.training.momentum, spec.training.weight_decay),
         batch_size=spec.training.batch_size,
-        views=spec.training.augmented_views,
+        views=views(spec),
         precision=spec.training.mixed_precision,
     )
 

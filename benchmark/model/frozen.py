@@ -54,7 +54,7 @@ def _split(study: Study) -> boundary.Split:
 def _shared(study: Study, kept: sources.Kept) -> stack.Shared:
     data, views = study.data, None
     if kept.views is not None:
-        number, soft = study.spec.training.augmented_views, kept.views.targets
+        number, soft = sharing.views(study.spec), kept.views.targets
         values = kept.views.values.reshape(number, len(data.train), -1)
         views = stack.Views(values, None if soft is None else soft.reshape(number, len(data.train), -1))
     return stack.Shared(kept.plain.values, views, data.labels, data.train, data.val, data.classes)

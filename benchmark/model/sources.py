@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backbones.cost import CostUnknown, flops
+from benchmark import sharing
 from benchmark.model import augmentation, passes, settings
 from benchmark.model.activations import Activations, Computation, DoesNotFit, Shelf
 from benchmark.model.boundary import Split
@@ -79,7 +80,7 @@ def from_kept(study: Study, kept: Kept) -> Source:
     notes, seconds, plain = kept.notes, kept.seconds, kept.plain.values
     if kept.views is None:
         return Source(Examples(plain, study.data.train, labels), study.order, plain, notes, seconds)
-    views = study.spec.training.augmented_views
+    views = sharing.views(study.spec)
     targets = np.tile(labels, views) if kept.views.targets is None else kept.views.targets
     examples = Examples(kept.views.values, np.arange(views * pictures), targets)
 
@@ -131,7 +132,7 @@ def _views_identity(study: Study) -> dict[str, Any]:
     pictures = hashlib.sha256(data.train.tobytes())
     if study.augmentation.mixes:
         pictures.update(data.labels[data.train].tobytes() + len(data.classes).to_bytes(8))
-    return {"augmentation": layers, "views": study.spec.training.augmented_views, "pictures": pictures.hexdigest()}
+    return {"augmentation": layers, "views": sharing.views(study.spec), "pictures": pictures.hexdigest()}
 
 
 def _plain(study: Study, split: Split) -> Computation:
@@ -140,7 +141,7 @@ def _plain(study: Study, split: Split) -> Computation:
 
 
 def _views(study: Study, split: Split) -> Computation:
-    data, spec, views = study.data, study.spec, study.spec.training.augmented_views
+    data, spec, views = study.data, study.spec, sharing.views(study.spec)
     training = passes.Training(data.train, data.labels[data.train], len(data.classes))
     random = augmentation.build(spec.augmentation, passes.VIEWS_SEED, spec.dataset.image_size)
     batches = passes.augmented(split.below, random, data.pixels, training, views)

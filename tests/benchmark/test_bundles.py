@@ -111,6 +111,11 @@ def test_views_pass_once_each() -> None:
     assert passes(runs).needed == sum(PICTURES.values()) + 8 * PICTURES["train"]
 
 
+def test_no_more_views_are_computed_than_there_are_epochs_to_see_them() -> None:
+    run = todo(*FROZEN, "augmentation=flip", "training.epochs=3")
+    assert passes([run]).needed == sum(PICTURES.values()) + 3 * PICTURES["train"]
+
+
 def test_a_network_that_learns_as_a_whole_saves_nothing() -> None:
     found = passes([todo("backbone=lenet", "training.epochs=4")])
     assert found.needed == found.naive == 4 * (3 * PICTURES["train"] + PICTURES["val"]) + 50

@@ -45,7 +45,7 @@ def order_of(job: Job, manifest: Path = Path("nowhere.csv")) -> Order:
         primary="accuracy",
         command="",
     )
-    assignment = Assignment(job=job, planned=record, batch_size=job.spec.training.batch_size)
+    assignment = Assignment(job=job, planned=record, batch_size=job.spec.training.batch_size, exhibited=False)
     return Order(runs=(assignment,), manifest=manifest)
 
 
