@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.board.calibration import CalibrationError, calibration_error
+from benchmark.board.calibration import CalibrationError
 from benchmark.board.candidates import Candidate
 from benchmark.metrics import recall_by_class
 from benchmark.predictions import Predictions
@@ -18,6 +18,8 @@ from benchmark.statistics import Answers, Outcomes, answers_from_probabilities
 
 Load = Callable[[RunRecord], Predictions]
 """From a finished run to its predictions of the test split."""
+Gauge = Callable[[Sequence[Predictions]], CalibrationError]
+"""From the predictions of a candidate's seeds to how far their probabilities can be trusted."""
 
 
 class MissingImages(ValueError):
@@ -34,18 +36,21 @@ class Evidence:
     images: npt.NDArray[np.str_]
     """N identities of pictures."""
     calibration: tuple[CalibrationError, ...]
+    """Empty where it was not asked for: its intervals take most of the time."""
     recall: npt.NDArray[np.float64]
     """K x C mean recall over the seeds, 0..1; NaN for a class without test images."""
 
     def of(self, rows: Sequence[int]) -> Evidence:
         """The same evidence on some of the candidates only."""
         chosen = np.array(rows, dtype=np.int64)
-        calibration = tuple(self.calibration[row] for row in rows)
+        calibration = tuple(self.calibration[row] for row in rows if self.calibration)
         return Evidence(self.outcomes.reordered(chosen), self.images, calibration, self.recall[chosen])
 
 
-def collect(candidates: Sequence[Candidate], load: Load) -> Evidence:
+def collect(candidates: Sequence[Candidate], load: Load, gauge: Gauge | None = None) -> Evidence:
     """The evidence on candidates with at least one complete seed; one candidate's probabilities at a time.
+
+    `gauge` measures their calibration, None = nobody asks for it.
 
     Raises:
         MissingImages: a run's test images are not those of the first run.
@@ -65,7 +70,8 @@ def collect(candidates: Sequence[Candidate], load: Load) -> Evidence:
         probabilities = np.stack([one.probabilities for one in seeds])
         count = len(reference.classes)
         answers.append(answers_from_probabilities(candidate.family, probabilities, reference.truth, count))
-        calibration.append(calibration_error(seeds))
+        if gauge is not None:
+            calibration.append(gauge(seeds))
         recall.append(np.mean([recall_by_class(one) for one in seeds], axis=0))
     assert first is not None
     reference = first.predictions

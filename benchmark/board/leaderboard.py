@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmark.board import rows, sentences
+from benchmark.board.calibration import calibration_error
 from benchmark.board.candidates import Candidate, gather
 from benchmark.board.columns import KINDS, typed
 from benchmark.board.costs import costs_csv
@@ -51,7 +52,7 @@ def build(records: Sequence[RunRecord], predictions: Load, primary: str) -> Lead
     lines: list[str] = []
     results: dict[str, dict[str, Any]] = {}
     if shown:
-        evidence = collect([*ranked, *others], predictions)
+        evidence = collect([*ranked, *others], predictions, calibration_error)
         if ranked:
             best = evidence.of(range(len(ranked)))
             ranking = _ranking(ranked, best, metric)

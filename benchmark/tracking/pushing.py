@@ -51,6 +51,8 @@ def _is_whole(ledger: Ledger, run: Run, stored: store.Stored) -> bool:
 
 
 def _is_open_here(run: Run, stored: store.Stored) -> bool:
-    """Whether a living process of this host is at the run."""
-    host = environment.process_identity()["host"]
-    return run.info.status == "RUNNING" and run.data.tags.get("host") == host and environment.is_alive(run.data.tags)
+    """Whether another living process of this host is at the run."""
+    identity, tags = environment.process_identity(), run.data.tags
+    is_another = any(tags.get(key) != value for key, value in identity.items())
+    is_here = tags.get("host") == identity["host"]
+    return run.info.status == "RUNNING" and is_here and is_another and environment.is_alive(tags)

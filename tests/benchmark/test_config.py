@@ -71,7 +71,9 @@ def test_a_seed_makes_another_run_of_the_same_candidate() -> None:
 def test_all_folds_are_run_when_none_is_named() -> None:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        jobs = config.to_jobs(config.without_machinery(compose("config", ["dataset.split=kfold", "dataset.folds=3"])), [])
+        jobs = config.to_jobs(
+            config.without_machinery(compose("config", ["dataset.split=kfold", "dataset.folds=3"])), []
+        )
     assert [job.spec.dataset.fold for job in jobs] == [0, 1, 2]
     assert len({job.spec.candidate("f") for job in jobs}) == 1
     assert len({job.spec.run_id("f") for job in jobs}) == 3
