@@ -152,7 +152,8 @@ def load_predictions(directory: Path, run_id: str, split: str = "test") -> Predi
         _require_unchanged(load_stored(path.parent), path.parent, (path.name,))
     try:
         # pandas would take twice as long for such small tables.
-        table = parquet.ParquetFile(pyarrow.BufferReader(path.read_bytes())).read(use_threads=False)
+        file = parquet.ParquetFile(pyarrow.BufferReader(path.read_bytes()))  # type: ignore[no-untyped-call]
+        table = file.read(use_threads=False)  # type: ignore[no-untyped-call]
         classes = tuple(json.loads((table.schema.metadata or {})[b"PANDAS_ATTRS"])["classes"])
         columns = [table[f"p{index}"].to_numpy() for index in range(len(classes))]
         probabilities = np.column_stack(columns).astype(np.float32, copy=False)
