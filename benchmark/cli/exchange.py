@@ -14,14 +14,22 @@ from benchmark.cli.recovery import Uri
 from benchmark.credentials import without_credentials
 from benchmark.errors import DATA
 
-mlflow = typer.Typer(help="Send a sweep to MLflow, or make its folder again from there.", no_args_is_help=True)
+_EXAMPLES = """Examples:
+
+\b
+  bench mlflow push results/digits --uri http://127.0.0.1:5000
+  bench mlflow pull http://127.0.0.1:5000 results/digits --sweep digits"""
+
+mlflow = typer.Typer(
+    help="Send a sweep to MLflow, or make its folder again from there.", epilog=_EXAMPLES, no_args_is_help=True
+)
 
 From = Annotated[str, typer.Argument(metavar="URI", help="MLflow's server or database: http://..., sqlite:///...")]
 Name = Annotated[str, typer.Option("--sweep", metavar="NAME", help="The sweep's name, or its sweep_id if several.")]
 Target = Annotated[Path, typer.Argument(metavar="DIR", help="A new folder, called like the sweep: results/NAME.")]
 
 
-@mlflow.command()
+@mlflow.command(short_help="Send the runs that MLflow lacks.")
 def push(directory: Sweep, uri: Uri = None) -> None:
     """Send the runs that MLflow lacks, or holds otherwise than their records: parameters, epochs, metrics and files.
 
@@ -41,7 +49,7 @@ def push(directory: Sweep, uri: Uri = None) -> None:
     echo(f"{len(sent.sent)} runs sent, {sent.present} were there{replaced}")
 
 
-@mlflow.command()
+@mlflow.command(short_help="Make a sweep's folder from MLflow.")
 def pull(uri: From, directory: Target, sweep: Name) -> None:
     """Make a sweep's folder from MLflow: records, predictions, histories and logs, then its board and tables.
 

@@ -12,6 +12,12 @@ import typer
 def plan(
     words: Annotated[list[str], typer.Argument(help="The sweep's words, as after `python -m benchmark -m`.")],
 ) -> int:
-    """Compose and validate a sweep, show what it would compute and about how long it takes; run nothing."""
+    """Compose and validate a sweep, show what it would compute and about how long it takes; run nothing.
+
+    \b
+    Examples:
+      bench plan experiment=quickstart
+      bench plan dataset=folder dataset.root=pictures backbone=lenet,minivgg 'seed=range(3)'
+    """
     command = [sys.executable, "-m", "benchmark", "-m", *words, "launcher.dry_run=true"]
     return subprocess.run(command, check=False).returncode
