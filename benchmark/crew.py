@@ -33,10 +33,13 @@ class Death(NamedTuple):
 
 
 class Event(NamedTuple):
-    """What a worker said about its order: an epoch's row, that it is done, or nothing any more."""
+    """What a worker said about its order: how far a run is, that all is done, or nothing any more."""
 
     order: Order
     epoch: dict[str, Any] | None = None
+    """Its row, with `run_id`."""
+    pictures: dict[str, Any] | None = None
+    """How many have passed through a frozen part: `run_id`, `done`, `of`, `rate` a second."""
     done: bool = False
     death: Death | None = None
 
@@ -102,7 +105,7 @@ class Worker:
                 self._deadline = time.monotonic() + 60 * minutes * len(order.runs)
                 continue
             if kind != "done":
-                yield Event(order, epoch=event)
+                yield Event(order, epoch=event) if kind == "epoch" else Event(order, pictures=event)
                 continue
             self.memory_bytes = event["memory_bytes"]
             self.first_memory_bytes = self.first_memory_bytes or self.memory_bytes

@@ -156,6 +156,9 @@ class Execution:
 
     def _hear(self, event: Event) -> None:
         """Pass an epoch on, or see an order to its end; the idle worker gets its next order before anything else."""
+        if event.pictures is not None:
+            self._around.terminal.say_pictures(event.pictures)
+            return
         if event.epoch is not None:
             row = {key: value for key, value in event.epoch.items() if key != "run_id"}
             self._around.tracker.epoch(event.epoch["run_id"], row)

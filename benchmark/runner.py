@@ -17,7 +17,7 @@ import psutil
 
 from benchmark import environment, exhibits, metrics, store
 from benchmark.jobs import Assignment, Order
-from benchmark.model import experiment, latency, settings
+from benchmark.model import activations, experiment, latency, settings
 from benchmark.predictions import InvalidPredictions, Predictions
 from benchmark.records import Cost, Failure, Latency, RunRecord, Status
 from datasets.manifest import Manifest
@@ -25,26 +25,29 @@ from datasets.pixels import pixels
 
 log = logging.getLogger(__name__)
 
-OnEpoch = Callable[[str, dict[str, Any]], None]
-"""Told the run id and the row of every epoch."""
+Tell = Callable[[str, str, dict[str, Any]], None]
+"""Told a kind, a run id and facts: `epoch` and its row; `pictures` that passed through a frozen part, of how many."""
 Outcome = experiment.Result | Exception
+PASS_FACTS = ("done", "of", "rate")
+"""What `benchmark.model.activations` logs about a pass: pictures, of all, a second."""
 SPLITS = ("train", "val", "test")
 
 
-def run(order: Order, on_epoch: OnEpoch) -> None:
+def run(order: Order, tell: Tell) -> None:
     """Do the ordered runs and write their files and records; it never raises for what happens inside them."""
-    if len(order.runs) > 1:
-        try:
-            _together(order, on_epoch)
-        except Exception:  # whatever a stack suffers, each of its runs may still do well alone
-            log.exception("the stack failed; its runs are done one by one")
-        else:
-            return
-    for assignment in order.runs:
-        _alone(order.manifest, assignment, on_epoch)
+    with _watching_passes(functools.partial(tell, "pictures", order.runs[0].planned.run_id)):
+        if len(order.runs) > 1:
+            try:
+                _together(order, tell)
+            except Exception:  # whatever a stack suffers, each of its runs may still do well alone
+                log.exception("the stack failed; its runs are done one by one")
+            else:
+                return
+        for assignment in order.runs:
+            _alone(order.manifest, assignment, tell)
 
 
-def _together(order: Order, on_epoch: OnEpoch) -> None:
+def _together(order: Order, tell: Tell) -> None:
     """A stack of runs in one compiled program."""
     began, runs = time.perf_counter(), order.runs
     with _peak_memory() as peak:
@@ -53,7 +56,7 @@ def _together(order: Order, on_epoch: OnEpoch) -> None:
             [one.spec for one in runs],
             data,
             _machine(runs[0]),
-            lambda member, row: on_epoch(runs[member].planned.run_id, row),
+            lambda member, row: tell("epoch", runs[member].planned.run_id, row),
         )
         share = (time.perf_counter() - began) / len(runs)
         for one, outcome in zip(runs, outcomes, strict=True):
@@ -72,24 +75,24 @@ def _refer(member: Assignment, first: str, outcome: Outcome) -> None:
     store.write_text(store.run_directory(member.job.directory, member.planned.run_id) / "log.txt", text)
 
 
-def _alone(manifest: Path, assignment: Assignment, on_epoch: OnEpoch) -> None:
+def _alone(manifest: Path, assignment: Assignment, tell: Tell) -> None:
     """One run; a batch that does not fit into memory is halved once."""
     began, run_id = time.perf_counter(), assignment.planned.run_id
     with _peak_memory() as peak:
-        record = _attempt(manifest, assignment, on_epoch)
+        record = _attempt(manifest, assignment, tell)
         if record.status == "oom" and assignment.batch_size > 1:
             assignment = assignment.model_copy(update={"batch_size": assignment.batch_size // 2})
             log.warning("too little memory for %s; once more with half the batch", run_id)
-            record = _attempt(manifest, assignment, on_epoch)
+            record = _attempt(manifest, assignment, tell)
     _write(assignment, record, time.perf_counter() - began, peak, 1)
 
 
-def _attempt(manifest: Path, assignment: Assignment, on_epoch: OnEpoch) -> RunRecord:
+def _attempt(manifest: Path, assignment: Assignment, tell: Tell) -> RunRecord:
     """The run's record, whatever happens to it."""
     run_id = assignment.planned.run_id
     try:
         data, seconds_pixels = _data(manifest, assignment)
-        outcome = experiment.run(assignment.spec, data, _machine(assignment), functools.partial(on_epoch, run_id))
+        outcome = experiment.run(assignment.spec, data, _machine(assignment), functools.partial(tell, "epoch", run_id))
         return _concluded(data, manifest, assignment, outcome, seconds_pixels)
     except Exception as error:  # whatever a model does must not end the sweep: it becomes a status and a traceback
         return _failed(assignment.planned, error)
@@ -239,6 +242,23 @@ def _failure(error: Exception) -> tuple[Status, Failure]:
         return "oom", Failure(kind=kind, message=message)
     first = next((line for line in str(error).splitlines() if line.strip()), "no message; see the log")
     return "failed", Failure(kind=kind, message=first if len(str(error)) > 500 else str(error))
+
+
+@contextmanager
+def _watching_passes(tell: Callable[[dict[str, Any]], None]) -> Iterator[None]:
+    """Tell how far a pass through a frozen part has come, which its log says every few seconds."""
+
+    class Watcher(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if isinstance(record.args, tuple) and len(record.args) == len(PASS_FACTS):
+                tell(dict(zip(PASS_FACTS, record.args, strict=True)))
+
+    watcher, logger = Watcher(), logging.getLogger(activations.__name__)
+    logger.addHandler(watcher)
+    try:
+        yield
+    finally:
+        logger.removeHandler(watcher)
 
 
 class _Peak:

@@ -126,6 +126,12 @@ class Terminal:
         if self._lively:
             self._runs[record.run_id] = self._bars.add_task(f"  {escape(record.run_id)}", total=epochs)
 
+    def say_pictures(self, facts: dict[str, Any]) -> None:
+        """So many pictures have passed through a frozen part."""
+        run_id, text = facts["run_id"], f"{facts['done']:,} of {facts['of']:,} pictures, {facts['rate']:.0f}/s"
+        if run_id in self._runs:
+            self._bars.update(self._runs[run_id], description=f"  {escape(run_id)} ({text})")
+
     def say_epoch(self, run_id: str, row: dict[str, Any]) -> None:
         """An epoch of a run is over."""
         if run_id in self._runs:

@@ -41,7 +41,7 @@ def main() -> None:
             _send(events, {"event": "begun"})
             first = order.runs[0]
             with _printing_to(store.run_directory(first.job.directory, first.planned.run_id) / "log.txt"):
-                runner.run(order, lambda run_id, row: _send(events, {"event": "epoch", "run_id": run_id, **row}))
+                runner.run(order, lambda kind, run_id, facts: _send(events, {"event": kind, "run_id": run_id, **facts}))
             _send(events, {"event": "done", "memory_bytes": psutil.Process().memory_info().rss})
 
 

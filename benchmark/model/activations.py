@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 CODE_VERSION = 2
 """Raised when the same inputs would give other activations."""
 _CHECKED_BYTES = 2**24
-_SAID_EVERY = 5.0
+_SAID_EVERY = 2.0
 """Seconds between two lines of progress."""
 
 Numbers = npt.NDArray[np.float32]

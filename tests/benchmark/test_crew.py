@@ -53,7 +53,7 @@ def last_event(crew: Crew) -> Event:
     """What ends the one order that is under way."""
     while True:
         for event in crew.wait(1.0):
-            if event.epoch is None:
+            if event.done or event.death:
                 return event
 
 
