@@ -19,12 +19,13 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ValidationError
 
 from backbones import registry
+from backbones.registry import BackboneSpec
 from benchmark import environment, metrics, monitors, schedules, weighting
 from benchmark.errors import ConfigurationError
 from benchmark.jobs import Job
 from benchmark.plugins import load_plugin
 from benchmark.spec import RunSpec
-from datasets.spec import DatasetLocation
+from datasets.spec import DatasetLocation, DatasetSpec
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -48,6 +49,7 @@ def to_jobs(composed: DictConfig, overrides: Sequence[str]) -> list[Job]:
     everything = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     assert isinstance(everything, dict)
     content = {str(key): value for key, value in everything.items()}
+    _require_every_option(content)
     dataset = content["dataset"]
     if dataset["split"] != "kfold" or dataset["fold"] is not None:
         return [_job(content, overrides)]
@@ -92,6 +94,34 @@ def _job(content: dict[str, Any], overrides: Sequence[str]) -> Job:
     )
 
 
+def _require_every_option(content: Mapping[str, Any]) -> None:
+    """Refuse a group that is no group, and options that were taken away: what reads them relies on conf/."""
+    fields = {**RunSpec.model_fields, **Job.model_fields}
+    for group, model in ((name, field.annotation) for name, field in fields.items() if name in content):
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            continue
+        if not isinstance(content[group], Mapping):
+            raise ConfigurationError(f"found {group}={content[group]}; expected options: {group}.NAME=VALUE")
+    names = {"task", "seed", "plugins", *PARTS, *Job.model_fields} - {
+        "kind",
+        "spec",
+        "location",
+        "weights_path",
+        "overrides",
+    }
+    needed = [
+        *sorted(names),
+        *(f"dataset.{name}" for name in (*DatasetLocation.model_fields, *DatasetSpec.model_fields)),
+    ]
+    needed += [f"backbone.{name}" for name in BackboneSpec.model_fields] + ["sweep.primary"]
+    for key in needed:
+        group, _, name = key.partition(".")
+        if group not in content or (name and name not in content[group]):
+            raise ConfigurationError(f"found no {key}; expected every option of conf/: leave ~{key} out")
+    if not isinstance(content["plugins"], list) or not all(isinstance(one, str) for one in content["plugins"]):
+        raise ConfigurationError(f"found plugins={content['plugins']}; expected a list of modules: plugins=[mine]")
+
+
 def current_overrides() -> list[str]:
     """The command-line words of the job that Hydra is running now."""
     return list(HydraConfig.get().overrides.task)
@@ -106,6 +136,9 @@ def in_plain_words(error: Exception, conf: Path) -> Exception:
             f"unknown {group or 'configuration'} {name!r}{_nearest(name, options)}"
             + (f"; expected one of {', '.join(options)}" if options else "")
         )
+    if isinstance(error, ValueError) and str(error).startswith("Config group override"):
+        first = str(error).splitlines()[0].rstrip(".")
+        return ConfigurationError(f"{first}; expected the name of a file in conf/: --help lists them")
     if not isinstance(error, HydraException | OmegaConfBaseException):
         return error
     text = str(error)
