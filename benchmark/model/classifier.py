@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -38,7 +39,9 @@ def build(
     dropout: type[keras.layers.Dropout] = keras.layers.Dropout,
 ) -> Classifier:
     """The untrained classifier of a spec, behind the whitening if any; its seed decides every random weight."""
-    keras.utils.set_random_seed(derive(spec.seed, "backbone"))
+    # Keras draws its default seeds from here. `keras.utils.set_random_seed` would also make TensorFlow forget every
+    # function that it has optimised, which takes seconds to do again.
+    random.seed(derive(spec.seed, "backbone"))
     backbone = build_backbone(spec.backbone, spec.dataset.image_size, weights_path)
     if whitening is not None:
         pixels = keras.Input(backbone.input.shape[1:], dtype="float32", name="raw_pixels")

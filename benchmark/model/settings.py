@@ -42,6 +42,8 @@ def configure(settings: Settings) -> None:
         tf.config.experimental.set_memory_growth(gpu, True)
     if settings.deterministic:
         tf.config.experimental.enable_op_determinism()
+    # Determinism wants a seed even for operations that have none of their own, as a plug-in's layers may.
+    keras.utils.set_random_seed(0)
     keras.config.set_dtype_policy(POLICIES[settings.mixed_precision])
     _in_force.append(settings)
 
