@@ -25,6 +25,7 @@ def measure(setting: Setting) -> list[Measured]:
         f"training.epochs={EPOCHS}",
         "training.batch_size=32",
         "dataset.name=pictures",
+        "report.level=board",
     )
     seeds = SEEDS if setting.weights else "seed=0"  # random frozen weights differ from seed to seed
     dropouts = "" if setting.weights else "head.dropout=0.1,0.2,0.3"
