@@ -19,11 +19,9 @@ Run = Callable[..., Result]
 EVERY_STATE = {
     "augmentation and dropout": ("minivgg", {"augmentation": "light", "head": "wide"}),
     "mixed labels": ("shallownet", {"augmentation": "mixup"}),
-    "cut and mixed": ("shallownet", {"augmentation": "cutmix"}),
     "composed augmentation": ("shallownet", {"augmentation": "randaugment"}),
     "strong augmentation": ("shallownet", {"augmentation": "strong"}),
     "focal loss": ("lenet", {"weighting": "focal"}),
-    "momentum": ("lenet", {"optimizer": "sgd"}),
     "weight decay": ("lenet", {"optimizer": "adamw"}),
     "moving squares": ("lenet", {"optimizer": "rmsprop"}),
 }
