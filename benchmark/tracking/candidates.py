@@ -4,58 +4,82 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
-from mlflow.entities import Metric, Param, Run
+from mlflow.entities import Metric, Param, Run, RunTag
 
 from benchmark.board.columns import KINDS
-from benchmark.board.markdown import to_markdown
+from benchmark.board.markdown import escaped, to_markdown
 from benchmark.board.table import Leaderboard
+from benchmark.report.labels import candidate_labels, in_labels
 from benchmark.spec import AXES
 from benchmark.tracking import facts
 from benchmark.tracking.ledger import Ledger
 
 LONGEST_NOTE = 5000
+_PLACES = {
+    "total_parameters": "parameters/total",
+    "trainable_parameters": "parameters/trainable",
+    "flops": "parameters/flops",
+}
+"""Columns of the board that a run has too, under the run's names of metrics."""
 
 
 class Row(NamedTuple):
     """What MLflow holds of one row of the board."""
 
     candidate: str
+    label: str
+    """What tells it from the others, for people."""
     status: str
     params: dict[str, str]
     metrics: dict[str, float]
 
 
+class Place(NamedTuple):
+    """Where a candidate's run is hung up."""
+
+    parent: Run
+    """The sweep's."""
+    position: int
+    """On the board, from 0."""
+    seeds: Sequence[Run]
+    note: str
+
+
 def rows(board: Leaderboard) -> list[Row]:
-    """The rows of the board as MLflow holds them: every number of theirs under its column's name."""
-    return [_row({str(key): value for key, value in row.items()}) for row in board.table.to_dict("records")]
+    """The rows of the board as MLflow holds them: every number of theirs, by sections."""
+    labels = candidate_labels(board.table)
+    cells = [{str(key): value for key, value in row.items()} for row in board.table.to_dict("records")]
+    return [_row(row, labels[row["candidate"]]) for row in cells]
 
 
 def write(ledger: Ledger, parent: str, board: Leaderboard) -> None:
     """Give every candidate a run of its own below the sweep's, and its seeds their place below that."""
     known, runs = ledger.candidates(), ledger.runs()
+    sweep, reasons = ledger.client.get_run(parent), _reasons(board)
     by_candidate: dict[str, list[Run]] = {}
     for run in (run for same in runs.values() for run in same):
         by_candidate.setdefault(run.data.tags.get("candidate", ""), []).append(run)
-    for row in rows(board):
-        earlier = known.pop(row.candidate, [])
+    for position, row in enumerate(rows(board)):
+        seeds, earlier = by_candidate.get(row.candidate, []), known.pop(row.candidate, [])
         mine = next((run for run in earlier if is_whole(run, row)), None)
-        place = mine.info.run_id if mine else _create(ledger, parent, board.primary, row)
-        for run in by_candidate.get(row.candidate, []):
-            if run.data.tags.get(facts.PARENT) != place:
-                ledger.client.set_tag(run.info.run_id, facts.PARENT, place)
+        note = _note(board.primary, row, reasons.get(row.candidate, ""))
+        own = mine.info.run_id if mine else _create(ledger, row, board.primary, Place(sweep, position, seeds, note))
+        if mine and mine.info.run_name != _name(row):
+            ledger.client.set_tag(own, facts.NAME, _name(row))
+        _hang_up(ledger, own, row, seeds)
         ledger.remove([run for run in earlier if run is not mine])
     ledger.remove([run for gone in known.values() for run in gone])
-    note = "\n".join(to_markdown(board).splitlines())[:LONGEST_NOTE]
-    ledger.client.set_tag(parent, facts.NOTE, note)
+    _describe(ledger, sweep, board, [run for same in runs.values() for run in same])
 
 
 def is_whole(run: Run, row: Row) -> bool:
     """Whether MLflow's run says what the board's row says."""
-    status = "FINISHED" if row.status == "ok" else "FAILED"
+    status = "FINISHED" if row.status in _WELL else "FAILED"
     return (
         run.info.status == status
         and run.data.tags.get("status") == row.status
@@ -64,39 +88,121 @@ def is_whole(run: Run, row: Row) -> bool:
     )
 
 
-def _create(ledger: Ledger, parent: str, primary: str, row: Row) -> str:
-    now = int(time.time() * 1000)
-    name = " ".join(value for key, value in row.params.items() if key in AXES and value != "none")
+_WELL = ("ok", "baseline")
+
+
+def _create(ledger: Ledger, row: Row, primary: str, place: Place) -> str:
+    """The MLflow id of a candidate's new run; it lasts as long as its seeds together.
+
+    MLflow shows the runs that began last on top, so the best candidate is the one that began last.
+    """
+    began = place.parent.info.start_time - place.position
+    lasted = sum(run.info.end_time - run.info.start_time for run in place.seeds if run.info.end_time)
     tags = {"kind": "candidate", "candidate": row.candidate, "status": row.status, "primary": primary}
-    tags |= {"sweep": ledger.directory.name, "sweep_id": ledger.sweep_id, facts.PARENT: parent}
+    tags |= {"sweep": ledger.directory.name, "sweep_id": ledger.sweep_id, facts.PARENT: place.parent.info.run_id}
     tags |= {axis: value for axis, value in row.params.items() if axis in AXES}
-    tags[facts.NOTE] = _note(primary, row)
-    run = str(ledger.client.create_run(ledger.experiment, tags=tags, run_name=f"{name} (all seeds)").info.run_id)
+    tags |= {facts.NOTE: place.note, **facts.SOURCE}
+    created = ledger.client.create_run(ledger.experiment, start_time=began, tags=tags, run_name=_name(row))
+    run = str(created.info.run_id)
     params = [Param(key, value) for key, value in row.params.items()]
-    metrics = [Metric(key, value, now, 0) for key, value in row.metrics.items()]
+    metrics = [Metric(key, value, began + lasted, 0) for key, value in row.metrics.items()]
     ledger.client.log_batch(run, metrics=metrics, params=params)
-    ledger.client.set_terminated(run, "FINISHED" if row.status == "ok" else "FAILED")
+    _log_data_sets(ledger, run, place.seeds)
+    status = "FINISHED" if row.status in _WELL else "FAILED"
+    ledger.client.set_terminated(run, status, end_time=began + lasted)
     return run
 
 
-def _row(cells: Mapping[str, Any]) -> Row:
-    texts = {key: str(cells[key]) for key in (*AXES, "image_size", "weights") if not pd.isna(cells[key])}
+def _name(row: Row) -> str:
+    return row.label if row.status == "baseline" else f"{row.label} (all seeds)"
+
+
+def _hang_up(ledger: Ledger, own: str, row: Row, seeds: Sequence[Run]) -> None:
+    """Put the runs of the seeds below their candidate's, under its name."""
+    for run in seeds:
+        wanted = {facts.PARENT: own}
+        if row.status != "baseline":
+            fold = run.data.params.get("dataset.fold")
+            parts = [row.label, f"seed {run.data.tags.get('seed', '')}", *([f"fold {fold}"] if fold else [])]
+            wanted[facts.NAME] = " · ".join(parts)
+        changed = [RunTag(key, value) for key, value in wanted.items() if run.data.tags.get(key) != value]
+        if changed:
+            ledger.client.log_batch(run.info.run_id, tags=changed)
+
+
+def _describe(ledger: Ledger, sweep: Run, board: Leaderboard, runs: Sequence[Run]) -> None:
+    """Let the sweep's own run say how the sweep came out."""
+    ended = Counter(run.info.status for run in runs)
+    numbers: dict[str, float] = {"candidates/all": len(board.table), "candidates/ranked": len(board.ranked)}
+    numbers |= {"candidates/tied_with_best": int(board.ranked["tied_with_best"].sum())}
+    numbers |= {"runs/finished": ended["FINISHED"], "runs/without_result": len(runs) - ended["FINISHED"]}
+    if len(board.ranked):
+        top, score = board.ranked.iloc[0], f"test_{board.primary}"
+        numbers |= {f"best/{board.primary}{end}": float(top[score + end]) for end in ("", "_low", "_high")}
+    now, own = int(time.time() * 1000), sweep.info.run_id
+    metrics = [Metric(key, float(value), now, 0) for key, value in numbers.items() if math.isfinite(value)]
+    tags = [RunTag(facts.NOTE, _board_note(board)), RunTag("primary", board.primary)]
+    ledger.client.log_batch(own, metrics=metrics, tags=tags)
+    _log_data_sets(ledger, own, runs)
+
+
+def _log_data_sets(ledger: Ledger, own: str, runs: Sequence[Run]) -> None:
+    """Let a run name the data sets of the runs below it."""
+    used = {one.dataset.digest: one for run in runs if run.inputs for one in run.inputs.dataset_inputs}
+    if used:
+        ledger.client.log_inputs(own, list(used.values()))
+
+
+def _row(cells: Mapping[str, Any], label: str) -> Row:
+    texts = {key: str(cells[key]) for key in (*AXES, "image_size", "weights") if not _is_missing(cells[key])}
     numbers = {
-        key: float(cells[key])
+        _PLACES.get(key) or facts.sectioned(key, "board"): float(cells[key])
         for key, kind in KINDS.items()
         if kind != "text" and key not in ("schema_version", "image_size") and not pd.isna(cells[key])
     }
     finite = {key: value for key, value in numbers.items() if math.isfinite(value)}
-    return Row(str(cells["candidate"]), str(cells["status"]), texts, finite)
+    return Row(str(cells["candidate"]), label, str(cells["status"]), texts, finite)
 
 
-def _note(primary: str, row: Row) -> str:
-    """The candidate's result in a sentence."""
-    score = row.metrics.get(f"test_{primary}")
-    if score is None or "rank" not in row.metrics:
-        return f"`{row.candidate}`, {row.status}: not on the board's ranking."
-    low, high = (row.metrics.get(f"test_{primary}_{end}", score) for end in ("low", "high"))
-    ranks = f"{row.metrics['rank_low']:.0f} to {row.metrics['rank_high']:.0f}"
-    seeds = f"{row.metrics['n_seeds']:.0f}"
+def _is_missing(value: Any) -> bool:
+    return bool(pd.isna(value)) or value == ""
+
+
+def _reasons(board: Leaderboard) -> dict[str, str]:
+    """Why runs of a candidate have no result, equal reasons once."""
+    found: dict[str, Counter[str]] = {}
+    for run in board.failures:
+        found.setdefault(run.candidate, Counter())[escaped(f"{run.kind}: {run.message}")] += 1
+    return {
+        candidate: "\n".join(f"- {number} x {reason}" for reason, number in reasons.items())
+        for candidate, reasons in found.items()
+    }
+
+
+def _note(primary: str, row: Row, reasons: str) -> str:
+    """The candidate's result in a sentence, and why runs of it have none."""
+    score = row.metrics.get(f"test/{primary}")
+    if score is None or "board/rank" not in row.metrics:
+        return f"`{row.candidate}`, {row.status}: not on the board's ranking.\n\n{reasons}".strip()[:LONGEST_NOTE]
+    low, high = (row.metrics.get(f"test/{primary}_{end}", score) for end in ("low", "high"))
+    ranks = f"{row.metrics['board/rank_low']:.0f} to {row.metrics['board/rank_high']:.0f}"
     interval = f"95 % interval {low:.4f} to {high:.4f}"
-    return f"`{row.candidate}`: {primary} {score:.4f}, {interval}, ranks {ranks}, seeds {seeds}."
+    tied = ", tied with the best" if row.metrics.get("board/tied_with_best") else ""
+    number = f"{row.metrics['board/n_seeds']:.0f}"
+    seeds = "one seed" if number == "1" else f"mean of {number} seeds"
+    result = f"{primary} {score:.4f}, {interval}, ranks {ranks}{tied}; {seeds}."
+    return f"{result}\n\n`{row.candidate}`\n\n{reasons}".strip()[:LONGEST_NOTE]
+
+
+def _board_note(board: Leaderboard) -> str:
+    """The sentences and the table as far as they go in; a line is never cut."""
+    rest = "The report is `report.html` among the artifacts, the whole board `leaderboard.md`."
+    labels = {name: escaped(label) for name, label in candidate_labels(board.table).items()}
+    lines = in_labels(to_markdown(board), labels).splitlines()[2:]
+    used, kept = len(rest) + 2, list[str]()
+    for line in lines:
+        used += len(line) + 1
+        if used > LONGEST_NOTE:
+            break
+        kept.append(line)
+    return "\n".join([*kept, "", rest])

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric
 
+from benchmark.board.markdown import escaped
 from benchmark.records import RunRecord
 from benchmark.spec import AXES, RunSpec, flatten
 from datasets.manifest import Manifest
@@ -19,7 +20,11 @@ STATUSES = {"ok": "FINISHED", "interrupted": "KILLED", "running": "RUNNING"}
 """MLflow's word for a run's status; every other one is FAILED."""
 LONGEST_PARAMETER = 500
 NOTE = "mlflow.note.content"
+NAME = "mlflow.runName"
 PARENT = "mlflow.parentRunId"
+SOURCE = {"mlflow.source.name": "python -m benchmark", "mlflow.source.type": "LOCAL"}
+"""What made a run, for MLflow's column of that name."""
+_SPLITS = ("train", "val", "test")
 
 
 def axes(record: RunRecord) -> dict[str, str]:
@@ -38,20 +43,26 @@ def parameters(record: RunRecord) -> dict[str, str]:
 
 
 def results(record: RunRecord) -> dict[str, float]:
-    """Test and chosen validation metrics, size and cost, as MLflow metrics."""
-    numbers: dict[str, Any] = {f"test_{key}": value for key, value in record.test.items()}
-    numbers |= {f"best_val_{key}": value for key, value in record.val.items()}
+    """Test and chosen validation metrics, size and cost, as MLflow metrics; the word before `/` is their section."""
+    numbers: dict[str, Any] = {f"test/{key}": value for key, value in record.test.items()}
+    numbers |= {f"best_val/{key}": value for key, value in record.val.items()}
     if record.parameters:
-        numbers |= {f"parameters_{key}": value for key, value in record.parameters.model_dump().items()}
+        numbers |= {f"parameters/{key}": value for key, value in record.parameters.model_dump().items()}
     if record.cost:
-        numbers |= {f"cost_{key}": value for key, value in flatten(record.cost.model_dump()).items()}
+        numbers |= {f"cost/{key}": value for key, value in flatten(record.cost.model_dump()).items()}
     return numeric(numbers)
+
+
+def sectioned(name: str, section: str) -> str:
+    """`val/loss` for `val_loss`, and `epoch/seconds` for `seconds` in the section `epoch`: MLflow draws by sections."""
+    split, _, metric = name.partition("_")
+    return f"{split}/{metric}" if split in _SPLITS and metric else f"{section}/{name}"
 
 
 def epoch_metrics(row: Mapping[str, Any], milliseconds: int) -> list[Metric]:
     """One epoch's numbers as MLflow metrics; the time is since 1970."""
     numbers = numeric({str(key): value for key, value in row.items() if key not in ("event", "epoch")})
-    return [Metric(key, value, milliseconds, int(row["epoch"])) for key, value in numbers.items()]
+    return [Metric(sectioned(key, "epoch"), value, milliseconds, int(row["epoch"])) for key, value in numbers.items()]
 
 
 def history_metrics(history: pd.DataFrame, milliseconds: int) -> list[Metric]:
@@ -69,7 +80,7 @@ def identity_tags(record: RunRecord) -> dict[str, str]:
     code = record.environment
     if "commit" in code:
         tags |= {"commit": str(code["commit"]), "dirty": str(code.get("dirty", "")).lower()}
-    return tags
+    return tags | SOURCE
 
 
 def ending_tags(record: RunRecord, checksum: str) -> dict[str, str]:
@@ -81,20 +92,25 @@ def ending_tags(record: RunRecord, checksum: str) -> dict[str, str]:
 
 
 def note(record: RunRecord) -> str:
-    """The description of a run, in Markdown."""
-    lines = [f"`{record.run_id}`, {record.status}."]
+    """The description of a run, in Markdown; its first lines are what MLflow shows unasked."""
+    lines = []
     if record.finished and record.primary in record.test:
-        lines.append(f"{record.primary} {record.test[record.primary]:.4f} on the test split, predicted once.")
+        chosen = f" (validation {record.val[record.primary]:.4f})" if record.primary in record.val else ""
+        epochs = f", with the weights of epoch {record.cost.best_epoch} of {record.cost.epochs}" if record.cost else ""
+        lines.append(f"{record.primary} {record.test[record.primary]:.4f} on the test split{chosen}{epochs}.")
     if record.failure:
-        lines.append(f"{record.failure.kind}: {record.failure.message}")
-    lines += [f"- {sentence}" for sentence in record.notes]
-    return "\n\n".join([*lines, "Again:", f"```\n{record.command}\n```"])[:5000]
+        lines.append(f"{record.status}: {escaped(f'{record.failure.kind}: {record.failure.message}')}")
+    lines += [f"- {escaped(sentence)}" for sentence in record.notes]
+    return "\n\n".join([*lines, f"`{record.run_id}`", "To run it again:", f"```\n{record.command}\n```"])[:5000]
 
 
 def readable(record: RunRecord) -> str:
-    """The name shown in the table of runs."""
+    """The name shown in the table of runs until the board knows a shorter one."""
     names = [value for value in axes(record).values() if value != "none"]
-    return " ".join([*names, *([f"s{record.seed}"] if isinstance(record.spec, RunSpec) else ["baseline"])])
+    if not isinstance(record.spec, RunSpec):
+        return f"{names[0]} (baseline)"
+    fold = record.spec.dataset.fold
+    return " · ".join([*names, f"seed {record.seed}", *([] if fold is None else [f"fold {fold}"])])
 
 
 def dataset_input(name: str, manifest: Manifest) -> DatasetInput:

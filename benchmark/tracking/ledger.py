@@ -11,7 +11,8 @@ from pathlib import Path
 import pandas as pd
 from filelock import FileLock
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.entities import DatasetInput, Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
 
 from benchmark import environment, store
 from benchmark.records import RunRecord
@@ -44,7 +45,7 @@ class Ledger:
             self.client.update_run(found.info.run_id, status="RUNNING")
             return str(found.info.run_id)
         note = f"Everything that the sweep {self.directory.name} compared" + (f" by {primary}." if primary else ".")
-        tags = {"kind": "sweep", "status": "running", facts.NOTE: note, **self._own_tags(), **identity}
+        tags = {"kind": "sweep", "status": "running", facts.NOTE: note, **facts.SOURCE, **self._own_tags(), **identity}
         created = self.client.create_run(self.experiment, tags=tags, run_name=self.directory.name)
         return str(created.info.run_id)
 
@@ -76,7 +77,7 @@ class Ledger:
         if manifest is not None:
             spec = record.spec
             name = spec.dataset.name if isinstance(spec, RunSpec) else spec.dataset
-            self.client.log_inputs(run, [facts.dataset_input(name, manifest)])
+            self._log_data_set(run, facts.dataset_input(name, manifest))
         return run
 
     def add(self, run: str, metrics: Sequence[Metric]) -> None:
@@ -141,6 +142,13 @@ class Ledger:
         names = ["manifest.csv"] if fold is None else [f"manifest-fold{fold}.csv", "manifest.csv"]
         path = next((self.directory / name for name in names if (self.directory / name).exists()), None)
         return _read_manifest(path, path.stat().st_mtime_ns) if path else None
+
+    def _log_data_set(self, run: str, data: DatasetInput) -> None:
+        try:
+            self.client.log_inputs(run, [data])
+        except MlflowException:
+            # Another process was adding the same data set at this moment; now it is there.
+            self.client.log_inputs(run, [data])
 
     def _own_tags(self) -> dict[str, str]:
         return {"sweep": self.directory.name, "sweep_id": self.sweep_id}

@@ -68,8 +68,13 @@ def open_experiment(uri: str, results: Path, name: str) -> Opened:
             return Opened(client, str(found.experiment_id))
         # A server keeps the files itself; beside a database they lie in the results folder.
         location = None if uri.startswith("http") else (results.absolute() / "mlartifacts" / name).as_uri()
-        note = f"Classifiers compared on {name}: a sweep's run holds one run for each candidate, and that its seeds."
-        tags = {"mlflow.note.content": note}
+        note = (
+            f"Image classifiers compared on {name}. Each row is a sweep, its report.html among its artifacts; + opens "
+            "its candidates, the best first, and + there their seeds. Search tags.kind = 'candidate' to chart "
+            "candidates alone."
+        )
+        # Without its kind MLflow takes an experiment for one about language models and shows traces and judges first.
+        tags = {"mlflow.note.content": note, "mlflow.experimentKind": "custom_model_development"}
         return Opened(client, str(client.create_experiment(name, artifact_location=location, tags=tags)))
 
 

@@ -135,12 +135,10 @@ class SweepTracker:
         else:
             self._finish(opened, stored)
 
-    @_never_stops_the_sweep
     def board(self, board: Leaderboard) -> None:
         """Give every candidate a run of its own with mean, interval and ranks, above those of its seeds."""
         self._board = board
-        candidates.write(self._ledger, self._parent, board)
-        self._board = None
+        self._write_board()
 
     def close(self, status: str) -> None:
         """Close the sweep's own run: FINISHED, FAILED or KILLED, with the boards and the report as artifacts."""
@@ -162,10 +160,17 @@ class SweepTracker:
             self._ledger.end(opened.mlflow_id, stored, opened.waiting, int(time.time() * 1000))
 
     @_never_stops_the_sweep
+    def _write_board(self) -> None:
+        if self._board is not None:
+            candidates.write(self._ledger, self._parent, self._board)
+            self._board = None
+
+    @_never_stops_the_sweep
     def _close(self, status: str) -> None:
         self._catch_up()
         if self._board is not None:
             candidates.write(self._ledger, self._parent, self._board)
+            self._board = None
         self._ledger.close_parent(self._parent, status)
         settlement.note_settled(self._directory)
 

@@ -59,10 +59,10 @@ def test_a_changed_metric_in_mlflow_is_named_and_mended(
 ) -> None:
     client = MlflowClient(tracking.default_uri(sent.path.parent))
     [victim] = [one for one in found("run") if one.data.tags["seed"] == "1"]
-    client.log_metric(victim.info.run_id, "test_accuracy", 0.99)
+    client.log_metric(victim.info.run_id, "test/accuracy", 0.99)
     assert run(["verify", str(sent.path)]) == 2
     said = capsys.readouterr().out
-    assert f"{victim.data.tags['run_id']}: metric test_accuracy is 0.99 in MLflow, 0.75 in the record" in said
+    assert f"{victim.data.tags['run_id']}: metric test/accuracy is 0.99 in MLflow, 0.75 in the record" in said
     assert run(["mlflow", "push", str(sent.path)]) == 0
     assert run(["verify", str(sent.path)]) == 0
 

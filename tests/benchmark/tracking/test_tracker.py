@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
 import subprocess
 import sys
@@ -53,8 +54,8 @@ def test_a_finished_run_is_there_with_parameters_epochs_metrics_and_files(folder
     client = MlflowClient(f"sqlite:///{folder.path.parent}/mlflow.db")
     assert run.info.status == "FINISHED"
     assert run.data.params["training.optimizer"] == "adam"
-    assert run.data.metrics["test_accuracy"] == pytest.approx(0.75)
-    assert [metric.value for metric in client.get_metric_history(run.info.run_id, "val_loss")] == [1.0, 0.5]
+    assert run.data.metrics["test/accuracy"] == pytest.approx(0.75)
+    assert [metric.value for metric in client.get_metric_history(run.info.run_id, "val/loss")] == [1.0, 0.5]
     names = {file.path for file in client.list_artifacts(run.info.run_id)}
     assert names == {"record.json", "predictions.parquet", "validation.parquet", "history.csv", "config.yaml"}
     assert run.inputs.dataset_inputs[0].dataset.digest == folder.manifest.fingerprint[:36]
@@ -71,7 +72,7 @@ def test_several_runs_may_be_open_at_once(folder: Any, found: Search) -> None:
         tracker.epoch(records[1].run_id, row)
     for record in records:
         tracker.finish(folder.end(record), store.run_directory(folder.path, record.run_id))
-    last = {run.data.tags["run_id"]: run.data.metrics["val_loss"] for run in found("run")}
+    last = {run.data.tags["run_id"]: run.data.metrics["val/loss"] for run in found("run")}
     assert last == {records[0].run_id: 7.0, records[1].run_id: 0.5}
 
 
@@ -135,15 +136,50 @@ def test_every_candidate_has_a_run_with_its_interval_above_its_seeds(folder: Any
     tracker.close("FINISHED")
     [candidate], [sweep] = found("candidate"), found("sweep")
     row = board.table.iloc[0]
-    assert candidate.data.metrics["test_accuracy_low"] == pytest.approx(row["test_accuracy_low"])
-    assert candidate.data.metrics["rank_high"] == row["rank_high"]
-    assert candidate.data.metrics["n_seeds"] == 2
+    assert candidate.data.metrics["test/accuracy_low"] == pytest.approx(row["test_accuracy_low"])
+    assert candidate.data.metrics["board/rank_high"] == row["rank_high"]
+    assert candidate.data.metrics["board/n_seeds"] == 2
     assert candidate.data.tags["mlflow.parentRunId"] == sweep.info.run_id
     assert {run.data.tags["mlflow.parentRunId"] for run in found("run")} == {candidate.info.run_id}
     assert sweep.info.status == "FINISHED"
+    assert candidate.info.run_name == "lenet (all seeds)"
+    assert {run.info.run_name for run in found("run")} == {"lenet · seed 0", "lenet · seed 1"}
+    lasted = [run.info.end_time - run.info.start_time for run in found("run")]
+    assert candidate.info.end_time - candidate.info.start_time == sum(lasted)
+    assert sweep.data.metrics["runs/finished"] == 2
+    assert sweep.data.metrics["best/accuracy"] == pytest.approx(row["test_accuracy"])
+    for one in (candidate, sweep):
+        [used] = one.inputs.dataset_inputs
+        assert used.dataset.digest == folder.manifest.fingerprint[:36]
     client = MlflowClient(f"sqlite:///{folder.path.parent}/mlflow.db")
     files = {file.path for file in client.list_artifacts(sweep.info.run_id)}
     assert files >= {"leaderboard.csv", "runs.csv", "manifest.csv", "manifest.json"}
+
+
+def test_a_candidate_that_failed_says_why_once_however_many_seeds_it_has(folder: Any, found: Search) -> None:
+    tracker = open_tracker(folder)
+    for seed in (0, 1):
+        record = folder.record(seed)
+        tracker.start(record, folder.manifest)
+        tracker.finish(folder.fail(record), store.run_directory(folder.path, record.run_id))
+    tracker.board(folder.board())
+    tracker.close("FAILED")
+    [candidate], [sweep] = found("candidate"), found("sweep")
+    assert candidate.info.status == "FAILED"
+    assert candidate.data.tags["mlflow.note.content"].endswith("- 2 x SIGKILL: found the worker gone")
+    assert sweep.data.metrics["runs/without_result"] == 2
+
+
+def test_a_long_board_is_told_in_whole_lines(folder: Any, found: Search) -> None:
+    tracker = open_tracker(folder)
+    run_one(tracker, folder, 0)
+    sentences = tuple(f"Sentence {number}: {'x' * 90}." for number in range(200))
+    tracker.board(dataclasses.replace(folder.board(), sentences=sentences))
+    [sweep] = found("sweep")
+    note = sweep.data.tags["mlflow.note.content"]
+    assert len(note) <= 5000
+    assert "leaderboard.md" in note.splitlines()[-1]
+    assert all(line.endswith("x.") for line in note.splitlines()[:-2])
 
 
 def test_a_store_that_fails_for_a_while_misses_nothing(
@@ -180,6 +216,17 @@ def test_a_store_that_stays_away_is_said_with_the_command_that_mends_it(
     sent = tracking.push(None, folder.path, folder.board())
     assert (len(sent.sent), sent.present) == (1, 0)
     assert tracking.push(None, folder.path, folder.board()) == tracking.Sent([], 1, 0)
+    assert tracking.compare(None, folder.path, folder.board()) == []
+
+
+def test_a_board_that_comes_while_the_store_rests_is_there_in_the_end(folder: Any, found: Search) -> None:
+    tracker = open_tracker(folder)
+    run_one(tracker, folder, 0)
+    tracker.lose("a moment ago")
+    tracker.board(folder.board())
+    assert found("candidate") == []
+    tracker.close("FINISHED")
+    assert len(found("candidate")) == 1
     assert tracking.compare(None, folder.path, folder.board()) == []
 
 
