@@ -148,7 +148,7 @@ def test_a_file_cut_off_anywhere_is_never_taken_for_whole(tmp_path: Path) -> Non
 CALLS = ("create_run", "log_batch", "log_inputs", "log_artifacts", "set_terminated", "delete_run", "set_tag")
 
 
-@pytest.mark.parametrize(("call", "fault"), zip(CALLS, FAULTS * 3, strict=False))
+@pytest.mark.parametrize(("call", "fault"), list(zip(CALLS, FAULTS * 3, strict=False)))
 def test_a_store_that_cannot_write_never_stops_the_sweep_and_gets_everything_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, fault: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
