@@ -107,7 +107,9 @@ def test_a_run_on_kept_activations_gives_what_the_whole_network_gives(
 
 @pytest.fixture
 def viewed(spec_of: SpecOf, drawn: Draw, tmp_path: Path) -> Study:
-    spec = spec_of("lenet", finetune="frozen", augmentation="light", augmented_views=3, epochs=3, weighting="oversample")
+    spec = spec_of(
+        "lenet", finetune="frozen", augmentation="light", augmented_views=3, epochs=3, weighting="oversample"
+    )
     return study_of(spec, drawn(), tmp_path)
 
 
