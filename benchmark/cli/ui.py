@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -40,7 +42,19 @@ def ui(results: Results = Path("results"), host: Host = "127.0.0.1", port: Port 
                 f"found port {port} of {host} taken ({error.strerror}); expected a free one: choose another with --port"
             ) from error
     uri = f"sqlite:///{database}"
-    echo(f"MLflow on http://{host}:{port} (mlflow ui --backend-store-uri {uri}); Ctrl-C ends it")
+    echo(f"MLflow on http://{host}:{port}{_newest(database)} (mlflow ui --backend-store-uri {uri}); Ctrl-C ends it")
     sys.stdout.flush()
     words = ["ui", "--backend-store-uri", uri, "--host", host, "--port", str(port)]
     os.execv(sys.executable, [sys.executable, "-m", "mlflow", *words])
+
+
+def _newest(database: Path) -> str:
+    """The page of the experiment that the newest run belongs to; nothing where there is none."""
+    newest = "SELECT experiment_id FROM runs WHERE lifecycle_stage = 'active' ORDER BY start_time DESC LIMIT 1"
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
+            found = connection.execute(newest).fetchone()
+    except sqlite3.Error:
+        return ""
+    # Without the last word MLflow shows what it has for language models.
+    return "" if found is None else f"/#/experiments/{found[0]}/runs?workflowType=machine_learning"

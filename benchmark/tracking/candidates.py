@@ -69,8 +69,8 @@ def write(ledger: Ledger, parent: str, board: Leaderboard) -> None:
         mine = next((run for run in earlier if is_whole(run, row)), None)
         note = _note(board.primary, row, reasons.get(row.candidate, ""))
         own = mine.info.run_id if mine else _create(ledger, row, board.primary, Place(sweep, position, seeds, note))
-        if mine and mine.info.run_name != _name(row):
-            ledger.client.set_tag(own, facts.NAME, _name(row))
+        if mine and mine.info.run_name != row.label:
+            ledger.client.set_tag(own, facts.NAME, row.label)
         _hang_up(ledger, own, row, seeds)
         ledger.remove([run for run in earlier if run is not mine])
     ledger.remove([run for gone in known.values() for run in gone])
@@ -102,7 +102,7 @@ def _create(ledger: Ledger, row: Row, primary: str, place: Place) -> str:
     tags |= {"sweep": ledger.directory.name, "sweep_id": ledger.sweep_id, facts.PARENT: place.parent.info.run_id}
     tags |= {axis: value for axis, value in row.params.items() if axis in AXES}
     tags |= {facts.NOTE: place.note, **facts.SOURCE}
-    created = ledger.client.create_run(ledger.experiment, start_time=began, tags=tags, run_name=_name(row))
+    created = ledger.client.create_run(ledger.experiment, start_time=began, tags=tags, run_name=row.label)
     run = str(created.info.run_id)
     params = [Param(key, value) for key, value in row.params.items()]
     metrics = [Metric(key, value, began + lasted, 0) for key, value in row.metrics.items()]
@@ -113,18 +113,14 @@ def _create(ledger: Ledger, row: Row, primary: str, place: Place) -> str:
     return run
 
 
-def _name(row: Row) -> str:
-    return row.label if row.status == "baseline" else f"{row.label} (all seeds)"
-
-
 def _hang_up(ledger: Ledger, own: str, row: Row, seeds: Sequence[Run]) -> None:
     """Put the runs of the seeds below their candidate's, under its name."""
     for run in seeds:
         wanted = {facts.PARENT: own}
         if row.status != "baseline":
-            fold = run.data.params.get("dataset.fold")
-            parts = [row.label, f"seed {run.data.tags.get('seed', '')}", *([f"fold {fold}"] if fold else [])]
-            wanted[facts.NAME] = " · ".join(parts)
+            wanted[facts.NAME] = facts.seed_name(
+                run.data.tags.get("seed", ""), run.data.params.get("dataset.fold"), row.label
+            )
         changed = [RunTag(key, value) for key, value in wanted.items() if run.data.tags.get(key) != value]
         if changed:
             ledger.client.log_batch(run.info.run_id, tags=changed)

@@ -109,8 +109,12 @@ def readable(record: RunRecord) -> str:
     names = [value for value in axes(record).values() if value != "none"]
     if not isinstance(record.spec, RunSpec):
         return f"{names[0]} (baseline)"
-    fold = record.spec.dataset.fold
-    return " · ".join([*names, f"seed {record.seed}", *([] if fold is None else [f"fold {fold}"])])
+    return seed_name(record.seed, record.spec.dataset.fold, " · ".join(names))
+
+
+def seed_name(seed: object, fold: object, candidate: str) -> str:
+    """`seed 0 · lenet`: what differs between the runs of a candidate comes first, as MLflow's column is narrow."""
+    return " · ".join([f"seed {seed}", *([] if fold is None else [f"fold {fold}"]), candidate])
 
 
 def dataset_input(name: str, manifest: Manifest) -> DatasetInput:

@@ -69,9 +69,9 @@ def open_experiment(uri: str, results: Path, name: str) -> Opened:
         # A server keeps the files itself; beside a database they lie in the results folder.
         location = None if uri.startswith("http") else (results.absolute() / "mlartifacts" / name).as_uri()
         note = (
-            f"Image classifiers compared on {name}. Each row is a sweep, its report.html among its artifacts; + opens "
-            "its candidates, the best first, and + there their seeds. Search tags.kind = 'candidate' to chart "
-            "candidates alone."
+            f"Image classifiers compared on {name}. Each row is a sweep, with report.html among its artifacts; + opens "
+            "its candidates, the best first, and + there their seeds. Tick candidates and press Compare to set them "
+            "side by side."
         )
         # Without its kind MLflow takes an experiment for one about language models and shows traces and judges first.
         tags = {"mlflow.note.content": note, "mlflow.experimentKind": "custom_model_development"}

@@ -142,8 +142,8 @@ def test_every_candidate_has_a_run_with_its_interval_above_its_seeds(folder: Any
     assert candidate.data.tags["mlflow.parentRunId"] == sweep.info.run_id
     assert {run.data.tags["mlflow.parentRunId"] for run in found("run")} == {candidate.info.run_id}
     assert sweep.info.status == "FINISHED"
-    assert candidate.info.run_name == "lenet (all seeds)"
-    assert {run.info.run_name for run in found("run")} == {"lenet · seed 0", "lenet · seed 1"}
+    assert candidate.info.run_name == "lenet"
+    assert {run.info.run_name for run in found("run")} == {"seed 0 · lenet", "seed 1 · lenet"}
     lasted = [run.info.end_time - run.info.start_time for run in found("run")]
     assert candidate.info.end_time - candidate.info.start_time == sum(lasted)
     assert sweep.data.metrics["runs/finished"] == 2
