@@ -16,6 +16,7 @@ import numpy as np
 import psutil
 
 from benchmark import environment, exhibits, metrics, store
+from benchmark.errors import sentence
 from benchmark.jobs import Assignment, Order
 from benchmark.model import activations, experiment, latency, settings
 from benchmark.predictions import InvalidPredictions, Predictions
@@ -240,6 +241,8 @@ def _failure(error: Exception) -> tuple[Status, Failure]:
     if isinstance(error, MemoryError) or kind == "ResourceExhaustedError":
         message = "found too little memory for this model and batch; lower training.batch_size or dataset.image_size"
         return "oom", Failure(kind=kind, message=message)
+    if isinstance(error, OSError) and error.errno is not None:
+        return "failed", Failure(kind=kind, message=sentence(error))
     first = next((line for line in str(error).splitlines() if line.strip()), "no message; see the log")
     return "failed", Failure(kind=kind, message=first if len(str(error)) > 500 else str(error))
 

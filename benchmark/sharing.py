@@ -11,6 +11,8 @@ from typing import Any
 
 from benchmark.spec import RunSpec
 
+WHITENING = "ZCAWhitening"
+"""The one layer of an augmentation that is not random but part of the network."""
 STACKED_DIFFERENCES = ("learning_rate", "label_smoothing")
 """Values of `training` in which heads of one stack may differ, besides seed, weighting and the head itself."""
 
@@ -24,8 +26,8 @@ def activations(spec: RunSpec) -> str | None:
     """Runs with this key train on the same activations of a frozen part; None = no part is frozen, or none is kept."""
     if spec.finetune.mode == "full" or not reuses_activations(spec):
         return None
-    # Random weights are those of the seed; a pretrained backbone is the same for all.
-    own = spec.seed if spec.backbone.weights == "none" else None
+    # Random weights are those of the seed, and whitening is fitted by it; a pretrained backbone is the same for all.
+    own = spec.seed if spec.backbone.weights == "none" or _whitens(spec) else None
     return _text(
         pixels=pixels(spec),
         backbone=spec.backbone.model_dump(mode="json"),
@@ -39,12 +41,22 @@ def activations(spec: RunSpec) -> str | None:
 
 def views(spec: RunSpec) -> int:
     """Augmented views of every training picture that pass through a frozen part: no more than epochs can use."""
-    return min(spec.training.augmented_views, spec.training.epochs) if spec.augmentation.layers else 0
+    return min(spec.training.augmented_views, spec.training.epochs) if _random_layers(spec) else 0
 
 
 def reuses_activations(spec: RunSpec) -> bool:
     """Whether what enters the learning part is the same in several epochs."""
-    return not spec.augmentation.layers or spec.training.augmented_views > 0
+    return not _random_layers(spec) or spec.training.augmented_views > 0
+
+
+def _whitens(spec: RunSpec) -> bool:
+    """Whether the network begins with a whitening of its pictures."""
+    return any(WHITENING in layer for layer in spec.augmentation.layers)
+
+
+def _random_layers(spec: RunSpec) -> bool:
+    """Whether training pictures look different from time to time."""
+    return any(WHITENING not in layer for layer in spec.augmentation.layers)
 
 
 def stack(spec: RunSpec) -> str | None:

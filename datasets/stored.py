@@ -12,7 +12,8 @@ KINDS = {
     "manifests": "data sets as they were examined",
     "sources": "pictures that this program drew itself",
     "pixels": "decoded and resized pictures",
-    "features": "outputs of frozen backbones",
+    "features": "what frozen parts of networks said about pictures",
+    "latency": "how long predictions take on this machine",
 }
 """Folders of the cache, and what is in them."""
 

@@ -75,6 +75,13 @@ def test_fresh_views_every_epoch_leave_nothing_to_share() -> None:
     ]
 
 
+def test_whitening_is_fitted_by_a_seed_and_not_shared_with_another() -> None:
+    words = (*FROZEN, "augmentation=zca")
+    assert sizes(bundles([todo(*words), todo(*words, "seed=1")], stack=True)) == [1, 1]
+    assert sizes(bundles([todo(*words), todo(*words, "head.dropout=0.4")], stack=True)) == [2]
+    assert passes([todo(*words)]).needed == sum(PICTURES.values())
+
+
 def test_stacking_can_be_turned_off() -> None:
     assert sizes(bundles([todo(*FROZEN), todo(*FROZEN, "seed=1")], stack=False)) == [1, 1]
 
