@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_USER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s'\"]*@")
+# Hydra escapes the colon of an address where it repeats a word of the command line.
+_USER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*\\?://)[^\s'\"]*@")
 _SECRET = re.compile(r"([?&;](?:[a-z_.-]*(?:passw(?:or)?d|token|secret|key))=)[^\s&;'\"]+", re.IGNORECASE)
 HIDDEN = "***"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins import basic_sweeper
@@ -18,6 +19,7 @@ from omegaconf import DictConfig
 
 from benchmark import config
 from benchmark.composition import Composer
+from benchmark.credentials import without_credentials
 from benchmark.jobs import Job
 from benchmark.terminal import progress
 
@@ -81,8 +83,17 @@ class PlannedSweeper(Sweeper):
         Raises:
             ConfigurationError, HydraException: a job that cannot be run.
         """
+        self._hide_credentials()
         if not isinstance(self._combinations.launcher, PlannedLauncher):
             _jobs(self._context, self._config, batch)
+
+    def _hide_credentials(self) -> None:
+        """Hydra has just kept the sweep's words in a file; a password among them does not stay there."""
+        kept = Path(self._config.hydra.sweep.dir) / "multirun.yaml"
+        if kept.is_file():
+            text = kept.read_text("utf-8")
+            if without_credentials(text) != text:
+                kept.write_text(without_credentials(text), encoding="utf-8")
 
 
 def register() -> None:

@@ -1,5 +1,9 @@
 """Passwords leave every address before it is said or stored."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from benchmark.credentials import without_credentials
@@ -16,6 +20,7 @@ from benchmark.records import Baseline, RunRecord
         ("said 'https://secret@host' and http://other", "said 'https://***@host' and http://other"),
         ("http://host/?a=1&password=secret&b=2", "http://host/?a=1&password=***&b=2"),
         ("postgresql://host/db?sslpassword=secret;api_key=secret", "postgresql://host/db?sslpassword=***;api_key=***"),
+        (r"'tracking.uri=http\://me\:secret@host\:5'", r"'tracking.uri=http\://***@host\:5'"),
         ("images@2x.png and a://b", "images@2x.png and a://b"),
     ],
 )
@@ -36,3 +41,17 @@ def test_a_record_never_holds_a_password() -> None:
         command="python -m benchmark 'tracking.uri=http://me:secret@host'",
     )
     assert "secret" not in record.model_dump_json()
+
+
+def test_a_sweep_with_a_password_in_its_command_leaves_it_nowhere(tmp_path: Path) -> None:
+    words = [
+        sys.executable, "-m", "benchmark", "-m", "dataset=digits", "dataset.max_per_class=10", "backbone=lenet",
+        "report.level=none", f"paths.results={tmp_path}", "tracking.uri=http://me:hunter2@127.0.0.1:9",
+    ]  # fmt: skip
+    done = subprocess.run(words, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "http://***@127.0.0.1:9" in done.stderr
+    assert "hunter2" not in done.stdout + done.stderr
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(path.name == "record.json" for path in files)
+    assert not [path for path in files if b"hunter2" in path.read_bytes()]
