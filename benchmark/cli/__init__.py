@@ -30,7 +30,7 @@ COMMANDS = {
     "leaderboard": Command("boards", "Print the leaderboard of a sweep and what it can and cannot tell."),
     "report": Command("report", "Write the report of a sweep: one HTML file, and a page for every run."),
     "diff": Command("comparison", "Compare two boards: what is better, worse, new, gone, fixed or broken."),
-    "failures": Command("boards", "List the runs without a result, why, and how to run them again."),
+    "failures": Command("failures", "List the runs without a result, why, and how to run them again."),
     "effects": Command("questions", "Say what each choice changes, all else being equal."),
     "power": Command("questions", "Say how many seeds or images would tell the top rows apart."),
     "backbones": Command("models", "List the backbones with their parameters, FLOPs, minimum sizes and weights."),

@@ -1,4 +1,4 @@
-"""Commands that read one sweep: its leaderboard and its failures; and the list of metrics."""
+"""The command that prints a sweep's leaderboard, what other commands read of a sweep, and the list of metrics."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ from benchmark.records import RunRecord
 
 _DISPENSABLE = ("memory MB", "batch 32 ms", "weights", "image_size", "training", "MFLOPs")
 """Columns of the costs that a narrow terminal can do without, the most dispensable first."""
+
+MOST_ROWS = 15
+"""Rows that a sweep shows when it ends."""
 
 Sweep = Annotated[Path, typer.Argument(metavar="DIR", help="A sweep's folder, results/<sweep.name>.")]
 
@@ -79,7 +82,7 @@ def leaderboard(
     if costs:
         _show_costs(board, spent, format)
     elif format is Format.TABLE:
-        show_board(replace(board, sentences=(*board.sentences, *cheapest(spent, MEASURED))))
+        show_board(replace(board, sentences=(*board.sentences, *cheapest(spent, MEASURED))), most=None)
     elif format is Format.MARKDOWN:
         echo(boards.to_markdown(board))
     elif format is Format.CSV:
@@ -89,39 +92,6 @@ def leaderboard(
         failures = [run._asdict() for run in board.failures]
         content = {"primary": board.primary, "sentences": board.sentences, "rows": rows, "failures": failures}
         echo_json(content)
-
-
-def failures(directory: Sweep, format: FormatOption = Format.TABLE) -> None:
-    """List the runs without a result, why, and how to run them again.
-
-    \b
-    Example:
-      bench failures results/digits
-    """
-    records = load_records(directory)
-    runs = [record for record in records if record.status not in ("ok", "pending", "running")]
-    titles = ("run", "status", "kind", "message", "log", "command")
-    lines = [
-        (
-            record.run_id,
-            record.status,
-            record.failure.kind if record.failure else "",
-            record.failure.message if record.failure else "",
-            str(store.run_directory(directory, record.run_id) / "log.txt"),
-            record.command,
-        )
-        for record in runs
-    ]
-    if format is Format.TABLE:
-        for line in lines:
-            echo(
-                "\n".join([line[0], *(f"  {title}: {text}" for title, text in zip(titles[1:], line[1:], strict=True))])
-            )
-        waiting = sum(record.status in ("pending", "running") for record in records)
-        noun = "run" if len(lines) == 1 else "runs"
-        echo(f"{len(lines)} {noun} failed" + (f", {waiting} not yet run" if waiting else ""))
-    else:
-        show(titles, lines, format)
 
 
 def metrics(format: FormatOption = Format.TABLE) -> None:
@@ -151,8 +121,11 @@ def show(titles: Sequence[str], lines: Sequence[Sequence[str]], format: Format) 
         echo_json([dict(zip(titles, line, strict=True)) for line in lines])
 
 
-def show_board(board: Leaderboard) -> None:
-    """Print the sentences and the table of a board; a row is bold only when it alone can be the best."""
+def show_board(board: Leaderboard, most: int | None = MOST_ROWS) -> None:
+    """Print the sentences and the table of a board; a row is bold only when it alone can be the best.
+
+    Of the rows at most `most` are shown, the baselines among them and the others from the top; None = all.
+    """
     text = compact(board)
     dispensable = ("parameters", "worst class", "weights", "image_size", "seed sd", "training", "gap to best")
     droppable = [title for title in dispensable if title in text.titles]
@@ -160,7 +133,19 @@ def show_board(board: Leaderboard) -> None:
     for sentence in board.sentences:
         echo(sentence)
     if text.lines:
-        echo_table(Columns(text.titles, text.lines, droppable), bold=tied if len(tied) == 1 else ())
+        shown = _top_rows(board, most)
+        lines = [text.lines[place] for place in shown]
+        echo_table(Columns(text.titles, lines, droppable), bold=tied if len(tied) == 1 else ())
+        left = len(text.lines) - len(shown)
+        if left:
+            echo(f"{left} more {'row' if left == 1 else 'rows'}: leaderboard.md, report.html or bench leaderboard")
+
+
+def _top_rows(board: Leaderboard, most: int | None) -> list[int]:
+    """The places of the rows that are shown."""
+    baselines = (board.table["status"] == "baseline").to_numpy().nonzero()[0].tolist()
+    others = [place for place in range(len(board.table)) if place not in baselines]
+    return sorted([*others, *baselines] if most is None else [*others[: max(0, most - len(baselines))], *baselines])
 
 
 def load_records(directory: Path) -> list[RunRecord]:

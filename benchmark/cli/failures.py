@@ -1,0 +1,91 @@
+"""The command that lists the runs without a result, with the end of their logs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+
+from benchmark import store
+from benchmark.cli.boards import Sweep, load_records, show
+from benchmark.cli.output import Format, FormatOption, echo
+from benchmark.records import RunRecord
+
+WAITING = ("pending", "running")
+LEAST_LINES = 20
+"""Lines of a log that are shown where it holds no traceback."""
+_TRACEBACK = "Traceback (most recent call last)"
+
+Most = Annotated[int, typer.Option("--lines", min=0, help="Lines of the log at most; 0 = none.")]
+
+
+class Failed(NamedTuple):
+    """A run without a result, in text."""
+
+    run: str
+    status: str
+    kind: str
+    message: str
+    log: str
+    command: str
+    end: str
+    """The last traceback of the log, or its last lines."""
+
+
+def failures(directory: Sweep, format: FormatOption = Format.TABLE, lines: Most = 60) -> None:
+    """List the runs without a result: why, with the traceback from their logs, and how to run them again.
+
+    Runs that failed alike are listed together, and the log of the first is shown. JSON and CSV hold one row a run.
+
+    \b
+    Examples:
+      bench failures results/digits
+      bench failures results/digits --lines 0
+      bench failures results/digits --format json
+    """
+    records = load_records(directory)
+    failed = [_failed(directory, record, lines) for record in records if record.status not in ("ok", *WAITING)]
+    if format is not Format.TABLE:
+        show(Failed._fields, failed, format)
+        return
+    alike: dict[tuple[str, str, str], list[Failed]] = {}
+    for run in failed:
+        alike.setdefault((run.status, run.kind, run.message), []).append(run)
+    for runs in sorted(alike.values(), key=len, reverse=True):
+        echo("\n".join(_told(runs)) + "\n\n")
+    waiting = sum(record.status in WAITING for record in records)
+    noun = "run" if len(failed) == 1 else "runs"
+    echo(f"{len(failed)} {noun} failed" + (f", {waiting} not yet run" if waiting else ""))
+
+
+def _failed(directory: Path, record: RunRecord, lines: int) -> Failed:
+    log = store.run_directory(directory, record.run_id) / "log.txt"
+    kind, message = (record.failure.kind, record.failure.message) if record.failure else ("", "")
+    return Failed(record.run_id, record.status, kind, message, str(log), record.command, log_end(log, lines))
+
+
+def _told(runs: Sequence[Failed]) -> list[str]:
+    """What happened, the end of the first log, then each run with its command."""
+    first = runs[0]
+    count = f"{len(runs)} runs " if len(runs) > 1 else ""
+    told = [f"{count}{first.status}: {first.kind}: {first.message}", f"  log: {first.log}"]
+    elsewhere = Path(first.log).parents[2] / "worker.log"
+    told += [f"    {line}" for line in first.end.splitlines()] or [f"    (nothing to show; see {elsewhere})"]
+    for run in runs:
+        told += [f"  {run.run}", f"    again: {run.command}"]
+    return told
+
+
+def log_end(log: Path, most: int) -> str:
+    """The last traceback of a log and what follows it, or its last lines; at most so many, harmless to a terminal."""
+    if not log.is_file() or most == 0:
+        return ""
+    lines = log.read_text("utf-8", errors="replace").splitlines()
+    starts = [number for number, line in enumerate(lines) if line.startswith(_TRACEBACK)]
+    shown = lines[starts[-1] :] if starts else lines[-LEAST_LINES:]
+    left = len(shown) - most
+    if left > 0:
+        shown = [f"... {left} lines before: see the log", *shown[left:]]
+    return "\n".join("".join(c if c.isprintable() else " " for c in line) for line in shown)

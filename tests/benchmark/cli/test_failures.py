@@ -1,0 +1,80 @@
+"""bench failures: why, with tracebacks; alike ones together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmark import store
+from benchmark.cli import run
+from benchmark.cli.failures import log_end
+from benchmark.records import Baseline, RunRecord
+
+LOG = """a first line
+Traceback (most recent call last):
+  an earlier one
+ValueError: forgiven
+more
+Traceback (most recent call last):
+  File "x.py", line 1, in <module>
+ArithmeticError: the flux \x1b[31mcapacitor is empty
+"""
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A sweep's folder with two runs that failed alike, one killed without a word and one that waits."""
+    directory = tmp_path / "drawn"
+    flux = {"kind": "ArithmeticError", "message": "the flux capacitor is empty"}
+    states = {"a0": ("failed", flux), "a1": ("failed", flux), "b0": ("crashed", {"kind": "SIGKILL", "message": "gone"})}
+    for name, (status, failure) in {**states, "c0": ("pending", None)}.items():
+        record = RunRecord.model_validate(
+            {
+                "run_id": name,
+                "candidate": name[0],
+                "sweep": "drawn",
+                "fingerprint": "f" * 64,
+                "classes": ("a", "b"),
+                "spec": Baseline(baseline="majority", dataset="drawn", image_size=0, fold=None),
+                "status": status,
+                "failure": failure,
+                "primary": "accuracy",
+                "command": f"python -m benchmark {name}",
+            }
+        )
+        store.write_record(directory, record)
+        if failure is flux:
+            store.write_text(store.run_directory(directory, name) / "log.txt", LOG)
+    return directory
+
+
+def test_runs_that_failed_alike_are_told_once_with_their_last_traceback(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["failures", str(directory)]) == 0
+    said = capsys.readouterr().out
+    assert said.count("2 runs failed: ArithmeticError: the flux capacitor is empty") == 1
+    assert said.count('File "x.py", line 1') == 1
+    assert "forgiven" not in said
+    assert "again: python -m benchmark a0" in said
+    assert "again: python -m benchmark a1" in said
+    assert "crashed: SIGKILL: gone" in said
+    assert f"see {directory / 'worker.log'}" in said
+    assert said.endswith("3 runs failed, 1 not yet run\n")
+    assert "\x1b" not in said
+
+
+def test_json_holds_the_end_of_every_log(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["failures", str(directory), "--format", "json", "--lines", "1"]) == 0
+    ends = {row["run"]: row["end"] for row in json.loads(capsys.readouterr().out)}
+    assert ends["a0"] == "... 2 lines before: see the log\nArithmeticError: the flux  [31mcapacitor is empty"
+    assert ends["b0"] == ""
+
+
+def test_a_log_without_a_traceback_shows_its_last_lines(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    log.write_text("\n".join(f"line {number}" for number in range(100)))
+    assert log_end(log, 60).splitlines() == [f"line {number}" for number in range(80, 100)]
+    assert log_end(log, 0) == ""
