@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 from benchmark.errors import ConfigurationError
 
@@ -14,8 +20,32 @@ def load_plugin(name: str) -> None:
         ConfigurationError: it cannot be imported.
     """
     try:
-        importlib.import_module(name)
+        with _without_greetings() if "tensorflow" not in sys.modules else nullcontext():
+            importlib.import_module(name)
     except ImportError as error:
         raise ConfigurationError(
             f"found no plug-in {name!r} ({error}); expected an importable module: run from its folder or set PYTHONPATH"
         ) from error
+
+
+_GREETING = re.compile(
+    rb"[IWE]\d{4} \d\d:\d\d:\d{4,}|WARNING: All log messages before absl|To enable the following instr"
+)
+"""How lines begin that TensorFlow writes while it loads."""
+
+
+@contextmanager
+def _without_greetings() -> Iterator[None]:
+    """A plug-in that imports Keras loads TensorFlow here: its greetings, which no setting silences, are left out."""
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as heard:
+        os.dup2(heard.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            heard.seek(0)
+            os.write(2, b"".join(line for line in heard if not _GREETING.match(line)))

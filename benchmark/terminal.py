@@ -6,21 +6,24 @@ import shlex
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from benchmark.board.table import Leaderboard
 from benchmark.bundles import Bundle, passes
 from benchmark.credentials import without_credentials
 from benchmark.jobs import Tracking
 from benchmark.records import RunRecord
+from benchmark.report.labels import candidate_labels
 from datasets.manifest import Manifest
 
 
@@ -34,24 +37,48 @@ def progress(what: str, console: Console | None = None) -> Iterator[Callable[[in
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+@dataclass
+class Under:
+    """A run under way."""
+
+    bar: TaskID
+    epochs: int
+    epoch: int = 0
+
+
+class _Bars(Progress):
+    """A bar for the sweep, one for each of the first runs under way, and below them a line on how it stands."""
+
+    best = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        if self.best:
+            yield Text(self.best, no_wrap=True, overflow="ellipsis")
+
+
 class Terminal:
     """The screen of one sweep."""
 
-    def __init__(self, directory: Path, screen: str) -> None:
-        """A sweep that collects in this folder; `screen` is auto, plain or quiet."""
+    def __init__(self, directory: Path, screen: str, console: Console | None = None) -> None:
+        """A sweep that collects in this folder; `screen` is auto, plain or quiet; None = this process's console."""
         self._directory = directory
-        self._console = Console(highlight=False, soft_wrap=True)
+        self._console = console or Console(highlight=False, soft_wrap=True)
         self._quiet = screen == "quiet"
         self._lively = screen == "auto" and self._console.is_terminal
         self._todo = 0
         self._done = 0
         self._failed = 0
         self._said: set[str] = set()
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._bars = Progress(*columns, console=self._console, transient=True, disable=not self._lively)
+        names = TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"))
+        columns = (names, BarColumn(24), MofNCompleteColumn(), TimeRemainingColumn())
+        still = not self._lively
+        # A speed is measured over the whole sweep: one run may take longer than the half minute that rich looks back.
+        self._bars = _Bars(
+            *columns, console=self._console, transient=True, disable=still, expand=True, speed_estimate_period=1e9
+        )
         self._sweep: TaskID | None = None
-        self._runs: dict[str, TaskID] = {}
-        self._best = ""
+        self._runs: dict[str, Under] = {}
 
     def __enter__(self) -> Terminal:
         """Show the bars of the sweep and of every run that is under way."""
@@ -100,11 +127,10 @@ class Terminal:
         if self._todo > 1:
             stacks = sum(len(bundle.runs) > 1 for bundle in bundles)
             stacked = f", {_count(stacks, 'stack')} of heads" if stacks else ""
-            picture_passes = passes([run for bundle in bundles for run in bundle.runs])
-            self.say(
-                f"plan: {_count(len(bundles), 'program')}{stacked}; {picture_passes.needed:,} picture passes through "
-                f"backbones instead of {picture_passes.naive:,}"
-            )
+            found = passes([run for bundle in bundles for run in bundle.runs])
+            saved = f" instead of {found.naive:,}" if found.naive > found.needed else ""
+            programs = f"{_count(len(bundles), 'program')}{stacked}"
+            self.say(f"plan: {programs}; {found.needed:,} picture passes through backbones{saved}")
 
     def show_bundles(self, bundles: Sequence[Bundle], seconds: float) -> None:
         """The plan, in the order in which it would be carried out."""
@@ -124,38 +150,39 @@ class Terminal:
     def say_start(self, record: RunRecord, epochs: int) -> None:
         """A run begins."""
         if self._lively:
-            self._runs[record.run_id] = self._bars.add_task(f"  {escape(record.run_id)}", total=epochs)
-
-    def say_pictures(self, facts: dict[str, Any]) -> None:
-        """So many pictures have passed through a frozen part."""
-        run_id, text = facts["run_id"], f"{facts['done']:,} of {facts['of']:,} pictures, {facts['rate']:.0f}/s"
-        if run_id in self._runs:
-            self._bars.update(self._runs[run_id], description=f"  {escape(run_id)} ({text})")
+            bar = self._bars.add_task(f"  {escape(record.run_id)}", total=epochs, visible=len(self._runs) < MOST_BARS)
+            self._runs[record.run_id] = Under(bar, epochs)
+            self._move()
 
     def say_epoch(self, run_id: str, row: dict[str, Any]) -> None:
         """An epoch of a run is over."""
         if run_id in self._runs:
-            self._bars.update(self._runs[run_id], completed=row["epoch"])
+            under = self._runs[run_id]
+            under.epoch = row["epoch"]
+            self._bars.update(under.bar, completed=under.epoch)
+            self._move()
 
     def say_best(self, board: Leaderboard) -> None:
         """The top row so far, with its interval."""
         if len(board.ranked):
             top, score = board.ranked.iloc[0], f"test_{board.primary}"
-            interval = f"[{top[f'{score}_low']:.3f}, {top[f'{score}_high']:.3f}]"
-            self._best = f"; best so far {escape(top['candidate'])} {top[score]:.3f} {escape(interval)}"
-            self._move()
+            interval = f"{top[score]:.3f} [{top[f'{score}_low']:.3f}, {top[f'{score}_high']:.3f}]"
+            name = candidate_labels(board.table)[top["candidate"]]
+            self._bars.best = f"best so far: {name}, {board.primary} {interval}"
 
     def say_run(self, record: RunRecord) -> None:
         """A run ended."""
         self._done += 1
         self._failed += not record.finished
         if record.run_id in self._runs:
-            self._bars.remove_task(self._runs.pop(record.run_id))
+            self._bars.remove_task(self._runs.pop(record.run_id).bar)
+            for under in list(self._runs.values())[:MOST_BARS]:
+                self._bars.update(under.bar, visible=True)
         self._move()
         if record.finished and record.cost:
             score = f"val {record.primary} {record.val[record.primary]:.3f}, {record.cost.seconds_total:.1f} s"
         else:
-            score = record.failure.message if record.failure else ""
+            score = _reason(record)
         tell = self.say if record.finished else self.warn
         tell(f"{self._done}/{self._todo} {record.run_id}: {record.status}, {score}")
         for note in record.notes:
@@ -163,28 +190,57 @@ class Terminal:
                 self._said.add(note)
                 self.say(f"note: {note}")
 
-    def say_end(self, tracking: Tracking, unfinished: list[RunRecord]) -> None:
-        """Where everything is, and the commands that a person wants next."""
-        here = _short(self._directory)
-        self.say(f"files: {here}/leaderboard.csv, leaderboard.md, report.html, costs.csv, runs.csv, runs/")
+    def say_end(self, tracking: Tracking, unfinished: Sequence[RunRecord]) -> None:
+        """What failed, equal reasons once; where everything is; the three commands that a person wants next."""
+        here, server = _short(self._directory), tracking.uri if tracking.enabled else None
         if unfinished:
-            self.warn(f"{_count(len(unfinished), 'run')} without a result: {_bench()} failures {here}")
-        self.say(f"report: {_bench()} report {here} --open")
-        self.say(f"what each choice changes: {_bench()} effects {here}")
-        if tracking.enabled and tracking.uri and tracking.uri.startswith("http"):
-            self.say(f"MLflow: {without_credentials(tracking.uri)}")
-        elif tracking.enabled:
-            self.say(f"MLflow: {_bench()} ui {_short(self._directory.parent)}")
+            self.warn(f"{_count(len(unfinished), 'run')} without a result:")
+        reasons: dict[str, list[RunRecord]] = {}
+        for record in unfinished:
+            state = _STATES.get(record.status, record.status)
+            reasons.setdefault(f"{state}, {_reason(record)}".removesuffix(", "), []).append(record)
+        alike = sorted(reasons.items(), key=lambda item: -len(item[1]))
+        for reason, records in alike[:MOST_REASONS]:
+            others = f" and {len(records) - 1} more" if len(records) > 1 else ""
+            self.warn(f"  {len(records)} x {reason} ({records[0].run_id}{others})")
+        if len(alike) > MOST_REASONS:
+            self.warn(f"  {len(alike) - MOST_REASONS} other reasons")
+        self.say(f"files: {here}/leaderboard.csv, leaderboard.md, report.html, costs.csv, runs.csv, runs/")
+        is_remote = server is not None and server.startswith("http")
+        if server is not None and is_remote:
+            self.say(f"MLflow: {without_credentials(server)}")
+        second = (f"failures {here}", "why runs failed, with their tracebacks")
+        third = (f"ui {_short(self._directory.parent)}", "every run and curve in MLflow")
+        steps = [
+            (f"report {here} --open", "the report in a browser"),
+            second if unfinished else (f"effects {here}", "what each choice changes"),
+            third if tracking.enabled and not is_remote else (f"leaderboard {here} --costs", "what each row costs"),
+        ]
+        width = max(len(words) for words, _ in steps)
+        self.say("next:")
+        for words, what in steps:
+            self.say(f"  {_bench()} {words.ljust(width)}  # {what}")
 
     def _move(self) -> None:
+        """Draw how far the sweep is; a run under way counts by its epochs, so that the time left is known early."""
         if self._sweep is not None:
             failed = f", {self._failed} failed" if self._failed else ""
             running = f", {len(self._runs)} running" if self._runs else ""
-            self._bars.update(self._sweep, completed=self._done, description=f"runs{running}{failed}{self._best}")
+            begun = sum(under.epoch / under.epochs for under in self._runs.values() if under.epochs)
+            self._bars.update(self._sweep, completed=self._done + begun, description=f"runs{running}{failed}")
 
 
-_STATES = {"running": "interrupted", "oom": "out of memory", "timeout": "timed out"}
-"""How the status of a run that was tried before is said; one that is still `running` lost its sweep."""
+MOST_BARS = 8
+"""Runs that have a bar at a time; a stack may hold hundreds."""
+MOST_REASONS = 8
+"""Reasons for failures that are told at the end."""
+_STATES = {"pending": "not begun", "running": "interrupted", "oom": "out of memory", "timeout": "timed out"}
+"""How the status of a run is said; one that is still `running` lost its sweep."""
+
+
+def _reason(record: RunRecord) -> str:
+    """`ArithmeticError: the flux capacitor is empty`; empty for a run that was not tried."""
+    return f"{record.failure.kind}: {record.failure.message}" if record.failure else ""
 
 
 def _bench() -> str:
