@@ -19,6 +19,8 @@ from typing import Any, Literal, NamedTuple
 from benchmark import environment
 from benchmark.jobs import Job, Order, Settings
 
+CREDENTIALS = "MLFLOW_TRACKING_"
+"""Variables with this prefix hold names and passwords; only the sweep's own process speaks to MLflow."""
 SECONDS_TO_END = 5.0
 """From the polite request to end until the kill."""
 
@@ -252,4 +254,5 @@ def _environment(settings: Settings, gpu: int | None) -> dict[str, str]:
     if gpu is not None:
         allowed = [device for device in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if device.strip()]
         chosen = {"CUDA_VISIBLE_DEVICES": allowed[gpu] if allowed else str(gpu)}
-    return {**os.environ, **quiet, **chosen, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(CREDENTIALS)}
+    return {**kept, **quiet, **chosen, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}

@@ -137,7 +137,12 @@ class Execution:
             store.write_config(directory, record.run_id, run.job.spec)
             store.write_record(directory, record)
         assignments = tuple(
-            Assignment(job=run.job, planned=record, batch_size=self._batch_size(run), exhibited=self._is_exhibited(run))
+            Assignment(
+                job=run.job.without_credentials(),
+                planned=record,
+                batch_size=self._batch_size(run),
+                exhibited=self._is_exhibited(run),
+            )
             for run, record in zip(runs, started, strict=True)
         )
         crew.give(Order(runs=assignments, manifest=runs[0].data.path), place, network)

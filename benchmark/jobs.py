@@ -111,6 +111,10 @@ class Job(Setting):
     overrides: tuple[str, ...]
     """The command-line words that gave this run."""
 
+    def without_credentials(self) -> Job:
+        """The job for a worker, which has no business with MLflow."""
+        return self.model_copy(update={"tracking": self.tracking.model_copy(update={"uri": None})})
+
     @property
     def directory(self) -> Path:
         """The sweep's folder."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmark import baselines, planning, publish, store
+from benchmark import baselines, planning, publish, settlement, store
 from benchmark.board import leaderboard
 from benchmark.board.table import Leaderboard
 from benchmark.crew import Crew
@@ -76,7 +76,7 @@ class Carried(NamedTuple):
 def _carry_out(directory: Path, plan: Plan, terminal: Terminal) -> Carried:
     """Do what the plan leaves to do, and publish it."""
     references = _missing_baselines(directory, plan)
-    if not plan.bundles and not references:
+    if not plan.bundles and not references and not settlement.is_unsettled(directory):
         return Carried(False, None)
     job = next(iter(plan.asked.values())).job
     with Crew(directory / "worker.log", job.launcher.workers) as crew:

@@ -154,6 +154,12 @@ class Terminal:
             self._runs[record.run_id] = Under(bar, epochs)
             self._move()
 
+    def say_pictures(self, facts: dict[str, Any]) -> None:
+        """So many pictures have passed through a frozen part."""
+        run_id, text = facts["run_id"], f"{facts['done']:,} of {facts['of']:,} pictures, {facts['rate']:.0f}/s"
+        if run_id in self._runs:
+            self._bars.update(self._runs[run_id].bar, description=f"  {escape(run_id)} ({text})")
+
     def say_epoch(self, run_id: str, row: dict[str, Any]) -> None:
         """An epoch of a run is over."""
         if run_id in self._runs:
