@@ -20,7 +20,7 @@ from benchmark.board.costs import MEASURED, cheapest, to_csv
 from benchmark.board.costs import costs as find_costs
 from benchmark.board.markdown import compact, escaped, markdown_table
 from benchmark.board.table import Leaderboard
-from benchmark.cli.output import Columns, Format, FormatOption, echo, echo_json, echo_table, warn
+from benchmark.cli.output import Columns, Format, FormatOption, echo, echo_json, echo_sentence, echo_table, warn
 from benchmark.errors import DATA
 from benchmark.records import RunRecord
 
@@ -131,7 +131,7 @@ def show_board(board: Leaderboard, most: int | None = MOST_ROWS) -> None:
     droppable = [title for title in dispensable if title in text.titles]
     tied = board.table["tied_with_best"].to_numpy("bool", na_value=False).nonzero()[0].tolist()
     for sentence in board.sentences:
-        echo(sentence)
+        echo_sentence(sentence)
     if text.lines:
         shown = _top_rows(board, most)
         lines = [text.lines[place] for place in shown]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Collection, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, NamedTuple
@@ -41,6 +42,13 @@ class Columns(NamedTuple):
 def echo(text: str) -> None:
     """Print text as it is, with one line end."""
     typer.echo(text.removesuffix("\n"))
+
+
+def echo_sentence(text: str) -> None:
+    """Print a sentence: on a terminal broken between words, elsewhere on one line."""
+    console = Console()
+    wrapped = textwrap.fill(text, console.width, break_long_words=False, break_on_hyphens=False)
+    typer.echo(wrapped if console.is_terminal else text)
 
 
 def warn(text: str, code: int) -> None:
