@@ -55,9 +55,14 @@ def packed(saved: Path, record: RunRecord) -> Iterator[Path]:
 def _example(folder: Path, size: int) -> dict[str, str]:
     """Write a picture that grows brighter from left to right, 0..255, as the example of an input; say where it is."""
     row = np.linspace(0, 255, size, dtype=np.float32).round()
-    picture = np.broadcast_to(row[None, None, :, None], (1, size, size, 3))
-    _write(folder / "input_example.json", json.dumps({"inputs": picture.astype(int).tolist()}))
-    return {"artifact_path": "input_example.json", "type": "ndarray", "format": "tf-serving"}
+    picture = np.broadcast_to(row[None, None, :, None], (1, size, size, 3)).astype(int).tolist()
+    _write(folder / "input_example.json", json.dumps(picture))
+    _write(folder / "serving_input_example.json", json.dumps({"inputs": picture}))
+    return {
+        "artifact_path": "input_example.json",
+        "type": "ndarray",
+        "serving_input_path": "serving_input_example.json",
+    }
 
 
 def _python_env(version: str) -> str:
