@@ -96,7 +96,7 @@ def test_mlflow_holds_every_run_with_its_true_status(faulty: tuple[Path, Ended])
         "tiny": "FINISHED",
     }
     [well] = [run for run in runs if run.data.tags["backbone"] == "tiny"]
-    assert client.get_metric_history(well.info.run_id, "val_loss")[-1].step == 2
+    assert client.get_metric_history(well.info.run_id, "val/loss")[-1].step == 2
     assert well.data.params["training.epochs"] == "2"
     assert well.inputs.dataset_inputs[0].dataset.name == "digits"
     assert {file.path for file in client.list_artifacts(well.info.run_id)} >= {"record.json", "predictions.parquet"}
