@@ -104,7 +104,7 @@ def test_mlflow_holds_every_run_with_its_true_status(faulty: tuple[Path, Ended])
     assert parent.info.status == "FAILED"
     candidate = client.get_run(well.data.tags["mlflow.parentRunId"])
     assert candidate.data.tags["kind"] == "candidate"
-    assert candidate.data.metrics["test/accuracy"] == pytest.approx(well.data.metrics["test_accuracy"], abs=1e-6)
+    assert candidate.data.metrics["test/accuracy"] == pytest.approx(well.data.metrics["test/accuracy"], abs=1e-6)
     assert candidate.data.tags["mlflow.parentRunId"] == parent.info.run_id
 
 
