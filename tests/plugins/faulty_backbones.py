@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from backbones.registry import SCRATCH, BackboneSpec, backbone
 
 TINY: dict[str, Any] = {"default_size": 16, "minimum_size": 8, "weights": SCRATCH, "papers": ("drawn for tests",)}
@@ -17,6 +15,8 @@ TINY: dict[str, Any] = {"default_size": 16, "minimum_size": 8, "weights": SCRATC
 @backbone(**TINY)
 def tiny(pixels: Any, spec: BackboneSpec) -> Any:
     """Sixty-four average grey values."""
+    import keras
+
     scaled = keras.layers.Rescaling(1 / 255)(pixels)
     return keras.layers.Flatten()(keras.layers.AveragePooling2D(pixels.shape[1] // 4)(scaled))
 
@@ -75,4 +75,6 @@ def _starve() -> None:
 @backbone(**TINY)
 def exploding(pixels: Any, spec: BackboneSpec) -> Any:
     """Gives features that are not numbers."""
+    import keras
+
     return keras.layers.Rescaling(float("nan"))(keras.layers.Flatten()(pixels))
