@@ -24,13 +24,14 @@ from benchmark.credentials import without_credentials
 from benchmark.jobs import Tracking
 from benchmark.records import RunRecord
 from benchmark.report.labels import candidate_labels
+from benchmark.screen import Screen
 from datasets.manifest import Manifest
 
 
 @contextmanager
 def progress(what: str, console: Console | None = None) -> Iterator[Callable[[int, int], None]]:
     """A bar that the yielded function moves: (done, total); nothing where lines cannot be replaced."""
-    screen = console or Console()
+    screen = console or Screen()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
         task = bar.add_task(what, total=None)
@@ -63,7 +64,7 @@ class Terminal:
     def __init__(self, directory: Path, screen: str, console: Console | None = None) -> None:
         """A sweep that collects in this folder; `screen` is auto, plain or quiet; None = this process's console."""
         self._directory = directory
-        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._console = console or Screen(highlight=False, soft_wrap=True)
         self._quiet = screen == "quiet"
         self._lively = screen == "auto" and self._console.is_terminal
         self._todo = 0
@@ -145,7 +146,7 @@ class Terminal:
             counts = (len(runs), len(some), max(len(bundle.runs) for bundle in some), passes(runs).needed)
             table.add_row(*(escape(name) for name in names), *(f"{count:,}" for count in counts))
         self._console.print(table)
-        self.warn(f"about {_duration(seconds)}; nothing was run: launcher.dry_run=true")
+        self.warn(f"about {_duration(seconds)}; nothing was run")
 
     def say_start(self, record: RunRecord, epochs: int) -> None:
         """A run begins."""

@@ -10,9 +10,10 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from benchmark.screen import Screen
 
 
 class Format(StrEnum):
@@ -46,7 +47,7 @@ def echo(text: str) -> None:
 
 def echo_sentence(text: str) -> None:
     """Print a sentence: on a terminal broken between words, elsewhere on one line."""
-    console = Console()
+    console = Screen()
     wrapped = textwrap.fill(text, console.width, break_long_words=False, break_on_hyphens=False)
     typer.echo(wrapped if console.is_terminal else text)
 
@@ -74,7 +75,7 @@ def echo_json(content: Any) -> None:
 
 def echo_table(columns: Columns, bold: Collection[int] = ()) -> None:
     """Print a table that fits the terminal: the dispensable columns go first, then cells are folded."""
-    console = Console(highlight=False)
+    console = Screen(highlight=False)
     shown = list(columns.titles)
     for title in columns.droppable:
         if not console.is_terminal or _width(columns, shown) <= console.width:

@@ -113,10 +113,11 @@ def test_the_results_folder_instead_of_a_sweeps_names_the_sweeps(
     assert f"give one of its sweeps: {directory.name}" in capsys.readouterr().err
 
 
-def test_a_reader_that_closes_the_pipe_sees_no_error(directory: Path) -> None:
+@pytest.mark.parametrize("form", ["json", "table"])
+def test_a_reader_that_closes_the_pipe_sees_no_error(directory: Path, form: str) -> None:
     code = "from benchmark.cli import main; main()"
     with subprocess.Popen(
-        [sys.executable, "-c", code, "leaderboard", str(directory), "-f", "json"],
+        [sys.executable, "-c", code, "leaderboard", str(directory), "-f", form],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
@@ -124,6 +125,7 @@ def test_a_reader_that_closes_the_pipe_sees_no_error(directory: Path) -> None:
         assert process.stderr
         process.stdout.close()
         assert process.stderr.read() == b""
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
