@@ -1,5 +1,6 @@
 """Runs that share something come together, and what is counted is what is computed."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,10 @@ FROZEN = ("backbone=xception", "finetune=frozen", "dataset.image_size=96", "trai
 
 
 @pytest.fixture(autouse=True)
-def hydra() -> None:
+def hydra() -> Iterator[None]:
     GlobalHydra.instance().clear()
-    initialize_config_dir(str(CONF), version_base="1.3")
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        yield
 
 
 def todo(*words: str, gflops: float | None = 1.0) -> Todo:
