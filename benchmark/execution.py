@@ -17,7 +17,7 @@ from benchmark.crew import Crew, Death, Event
 from benchmark.illustration import Illustrator
 from benchmark.jobs import Assignment, Order
 from benchmark.planning import Plan, Planned
-from benchmark.records import Failure, RunRecord
+from benchmark.records import Failure, RunRecord, Status
 from benchmark.terminal import Terminal
 from benchmark.tracking import NoTracker, SweepTracker
 
@@ -55,6 +55,10 @@ class Execution:
         self._waiting: deque[Bundle] = deque(plan.bundles)
         self._locks: dict[str, FileLock] = {}
         self._halved: set[str] = set()
+        # The first run that was asked for stands for its candidate in the report.
+        first = {one.record.candidate: one.record.run_id for one in reversed(plan.asked.values())}
+        self._exhibited = set(first.values())
+        self._activations = {one.runs[0].run_id: one.activations for one in plan.bundles}
         self._same = SameFailure("", "", 0)
         self._board_took, self._board_made = 0.0, time.monotonic()
         self.stopped = ""
@@ -90,16 +94,12 @@ class Execution:
 
     def _pick(self, place: int) -> Bundle:
         """The next bundle for this worker: a network it has warm, and no activations that others compute now."""
-        busy = {self._activations(order) for order in self._around.crew.busy} - {None}
+        busy = {self._activations.get(order.runs[0].planned.run_id) for order in self._around.crew.busy} - {None}
         free = [bundle for bundle in self._waiting if bundle.activations not in busy] or list(self._waiting)
         warm = [bundle for bundle in free if bundle.network == self._around.crew.network(place)]
         chosen = (warm or free)[0]
         self._waiting.remove(chosen)
         return chosen
-
-    def _activations(self, order: Order) -> str | None:
-        run_id = order.runs[0].planned.run_id
-        return next((one.activations for one in self._plan.bundles if one.runs[0].run_id == run_id), None)
 
     def _runs(self, bundle: Bundle) -> list[Planned]:
         return [self._plan.asked[run.run_id] for run in bundle.runs]
@@ -141,7 +141,7 @@ class Execution:
                 job=run.job.without_credentials(),
                 planned=record,
                 batch_size=self._batch_size(run),
-                exhibited=self._is_exhibited(run),
+                exhibited=run.record.run_id in self._exhibited and run.job.report.level == "full",
             )
             for run, record in zip(runs, started, strict=True)
         )
@@ -153,11 +153,6 @@ class Execution:
     def _batch_size(self, run: Planned) -> int:
         asked = run.job.spec.training.batch_size
         return max(1, asked // 2) if run.record.run_id in self._halved else asked
-
-    def _is_exhibited(self, run: Planned) -> bool:
-        """Whether this is the run that stands for its candidate in the report: the first that was asked for."""
-        first = next(one for one in self._plan.asked.values() if one.record.candidate == run.record.candidate)
-        return run.job.report.level == "full" and first.record.run_id == run.record.run_id
 
     def _hear(self, event: Event) -> None:
         """Pass an epoch on, or see an order to its end; the idle worker gets its next order before anything else."""
@@ -195,13 +190,13 @@ class Execution:
             bundles = [bundle for bundle in self._plan.bundles if {run.run_id for run in bundle.runs} & again]
             singles = [Bundle((run,), one.activations, one.network) for one in bundles for run in one.runs]
             self._waiting.extendleft(reversed([single for single in singles if single.runs[0].run_id in again]))
-        return [
-            record if record.run_id in again or record not in left else self._dead(record, death) for record in records
-        ]
-
-    def _dead(self, record: RunRecord, death: Death) -> RunRecord:
         failure = Failure(kind=death.kind, message=death.message)
-        update = {"status": death.status, "failure": failure, "environment": environment.describe()}
+        ended = {one.run_id: self._end(one, death.status, failure) for one in left if one.run_id not in again}
+        return [ended.get(record.run_id, record) for record in records]
+
+    def _end(self, record: RunRecord, status: Status, failure: Failure) -> RunRecord:
+        """The record of a run that ended without its worker's word, written."""
+        update = {"status": status, "failure": failure, "environment": environment.describe()}
         ended = record.model_copy(update=update)
         store.write_record(self._around.directory, ended)
         return ended
@@ -241,10 +236,7 @@ class Execution:
         for assignment in (one for order in orders for one in order.runs):
             record = self._record(assignment)
             if record.status == "running":
-                failure = Failure(kind="KeyboardInterrupt", message=message)
-                update = {"status": "interrupted", "failure": failure, "environment": environment.describe()}
-                record = record.model_copy(update=update)
-                store.write_record(self._around.directory, record)
+                record = self._end(record, "interrupted", Failure(kind="KeyboardInterrupt", message=message))
             self._conclude(record)
         self._file(wait=True)
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from benchmark import store
 from benchmark.jobs import Assignment
-from benchmark.model import experiment, explain, preview
+from benchmark.model import augmentation, experiment, explain
 
 WORST = 6
 """Errors that are explained, those with the highest loss."""
@@ -40,10 +40,11 @@ def write(assignment: Assignment, data: experiment.Data, result: experiment.Resu
     """Write what there is to show of this run."""
     run = store.run_directory(assignment.job.directory, assignment.planned.run_id)
     chosen = chosen_for(result.test, data.labels[data.test], data.test)
-    heat = explain.heat_maps(result.model, data.pixels[chosen.rows], chosen.classes)
+    network = explain.cut(result.model)
+    heat = explain.heat_maps(network, data.pixels[chosen.rows], chosen.classes)
     with store.replacing(run / "gradcam.npz") as temporary:
         np.savez_compressed(temporary, rows=chosen.rows, heat=heat, classes=chosen.classes)
-    store.write_text(run / "architecture.txt", explain.architecture(result.model))
+    store.write_text(run / "architecture.txt", explain.architecture(network))
     if assignment.spec.augmentation.layers:
         _write_preview(run / "augmentation.png", assignment, data)
 
@@ -65,10 +66,10 @@ def chosen_for(probabilities: npt.NDArray[np.float32], truth: Indices, rows: Ind
 
 def _write_preview(path: Path, assignment: Assignment, data: experiment.Data) -> None:
     """A grid of pictures: the left column as they are."""
-    rows = data.train[np.linspace(0, len(data.train) - 1, PREVIEWED).astype(np.int64)]
-    plain = data.pixels[rows]
-    seen = preview.augmented(assignment.spec, plain, data.labels[rows], len(data.classes), VIEWS)
-    grid = np.concatenate([plain[:, None], seen], axis=1)
-    lines = [np.concatenate(list(line), axis=1) for line in grid]
+    spec = assignment.spec
+    plain = data.pixels[data.train[np.linspace(0, len(data.train) - 1, PREVIEWED).astype(np.int64)]]
+    random = augmentation.build(spec.augmentation, spec.seed, spec.dataset.image_size)
+    columns = [plain, *(augmentation.preview(random, plain) for _ in range(VIEWS))]
+    lines = [np.concatenate(line, axis=1) for line in zip(*columns, strict=True)]
     with store.replacing(path) as temporary:
         Image.fromarray(np.concatenate(lines, axis=0)).save(temporary, format="PNG")

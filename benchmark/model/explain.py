@@ -28,7 +28,7 @@ class NothingToSee(ValueError):
     """A network that has no feature maps."""
 
 
-class _Cut(NamedTuple):
+class Cut(NamedTuple):
     """A backbone cut after its last feature map."""
 
     below: keras.Model
@@ -38,33 +38,28 @@ class _Cut(NamedTuple):
     classifier: Classifier
 
 
-def heat_maps(trained: TrainedModel, pixels: Pixels, classes: Indices) -> npt.NDArray[np.uint8]:
+def heat_maps(network: Cut, pixels: Pixels, classes: Indices) -> npt.NDArray[np.uint8]:
     """For each picture where the evidence for its class lies, (n, h, w), 0..255, 255 = the strongest; 0 = none.
 
     `pixels` (n, S, S, 3) and `classes` (n,) go together. The last feature map's channels are weighed by the mean
     gradient of the class's logit and added up; what speaks against the class counts as nothing.
-
-    Raises:
-        NothingToSee: the network has no feature map.
     """
-    cut = _cut(trained)
-    parts = [_heat(cut, pixels[some], classes[some]) for some in chunks(np.arange(len(pixels)), BATCH)]
+    parts = [_heat(network, pixels[some], classes[some]) for some in chunks(np.arange(len(pixels)), BATCH)]
     heat = np.concatenate(parts)
     top = heat.max(axis=(1, 2), keepdims=True)
     scaled = np.divide(heat, top, out=np.zeros_like(heat), where=top > 0)
     return np.rint(255 * scaled).astype(np.uint8)
 
 
-def architecture(trained: TrainedModel) -> str:
+def architecture(network: Cut) -> str:
     """The layers of backbone and head with their shapes and parameters, as text."""
     lines: list[str] = []
-    cut = _cut(trained)
-    for model in (cut.classifier.backbone, cut.classifier.head):
+    for model in (network.classifier.backbone, network.classifier.head):
         model.summary(line_length=110, print_fn=lines.append)
     return "\n".join(lines) + "\n"
 
 
-def _heat(cut: _Cut, pixels: Pixels, classes: Indices) -> npt.NDArray[np.float32]:
+def _heat(cut: Cut, pixels: Pixels, classes: Indices) -> npt.NDArray[np.float32]:
     found = cut.below(tf.cast(pixels, tf.float32), training=False)
     with tf.GradientTape() as tape:
         tape.watch(found)
@@ -76,12 +71,16 @@ def _heat(cut: _Cut, pixels: Pixels, classes: Indices) -> npt.NDArray[np.float32
     return tf.image.resize(heat[..., None], side, method="area")[..., 0].numpy()
 
 
-def _cut(trained: TrainedModel) -> _Cut:
-    """The trained network; one with a frozen backbone is built once for all heads that share it."""
+def cut(trained: TrainedModel) -> Cut:
+    """The trained network, ready to be looked into; a frozen backbone is built once for all heads that share it.
+
+    Raises:
+        NothingToSee: the network has no feature map.
+    """
     if trained.stage.mode != "frozen":
-        cut = _cut_after_last_map(trained.blueprint.build())
-        trained.put_into(cut.classifier)
-        return cut
+        network = _cut_after_last_map(trained.blueprint.build())
+        trained.put_into(network.classifier)
+        return network
     spec = trained.blueprint.spec
     seed = spec.seed if spec.backbone.weights == "none" else 0
     shared = _frozen(_Frozen(trained.blueprint, repr((spec.backbone, spec.dataset.image_size, seed))))
@@ -105,11 +104,11 @@ class _Frozen:
 
 
 @lru_cache(maxsize=1)
-def _frozen(shared: _Frozen) -> _Cut:
+def _frozen(shared: _Frozen) -> Cut:
     return _cut_after_last_map(shared.blueprint.build())
 
 
-def _cut_after_last_map(classifier: Classifier) -> _Cut:
+def _cut_after_last_map(classifier: Classifier) -> Cut:
     """The backbone cut after its last map that is large enough to show places, or after its last one."""
     backbone = classifier.backbone
     maps = [layer.output for layer in reversed(backbone.layers) if _is_map(layer)]
@@ -117,7 +116,7 @@ def _cut_after_last_map(classifier: Classifier) -> _Cut:
     for tensor in (*large, *maps):
         above = _model(tensor, backbone.output)
         if above is not None:
-            return _Cut(keras.Model(backbone.input, tensor), above, classifier)
+            return Cut(keras.Model(backbone.input, tensor), above, classifier)
     raise NothingToSee(f"found no feature map in {backbone.name}; expected one of shape (N, h, w, d)")
 
 

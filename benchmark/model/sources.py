@@ -16,7 +16,7 @@ from benchmark import sharing
 from benchmark.model import augmentation, passes, settings
 from benchmark.model.activations import Activations, Computation, DoesNotFit, Shelf
 from benchmark.model.boundary import Split
-from benchmark.model.seeds import derive
+from benchmark.model.seeds import drawn_views
 from benchmark.model.stages import Stage
 from benchmark.model.steps import Examples, Inputs
 from benchmark.model.study import Study
@@ -89,11 +89,6 @@ def from_kept(study: Study, kept: Kept) -> Source:
         return drawn_views(study.spec.seed, epoch, len(places), views) * pictures + places
 
     return Source(examples, order, plain, notes, seconds)
-
-
-def drawn_views(seed: int, epoch: int, places: int, views: int) -> Indices:
-    """Which of its views each place in an epoch's order shows, (places,) 0..views-1."""
-    return np.random.default_rng(derive(seed, "views", epoch)).integers(0, views, places)
 
 
 def keep(study: Study, stage: Stage, split: Callable[[], Split]) -> Kept:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from benchmark.model.losses import Objective
-from benchmark.model.seeds import derive
+from benchmark.model.seeds import derive, drawn_views
 from benchmark.model.stacked_epochs import Plan, Recipe, Rows, State, fill_up, training
 from benchmark.model.stacked_layers import Masks, head, shares
 from benchmark.model.stacked_updates import rule, start
@@ -121,8 +121,7 @@ class Learner:
         views = self._examples.views
         if views == 1:
             return order
-        drawn = np.random.default_rng(derive(self._seed, "views", self._epochs)).integers(0, views, len(order))
-        return drawn * self._examples.pictures + order
+        return drawn_views(self._seed, self._epochs, len(order), views) * self._examples.pictures + order
 
     def _words(self, number: int) -> npt.NDArray[np.uint32]:
         """(D, number) random words that decide what this epoch's rows lose in each dropout."""

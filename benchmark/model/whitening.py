@@ -16,9 +16,10 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from benchmark import sharing
 from benchmark.spec import AugmentationSpec
 
-NAME = "ZCAWhitening"
+NAME = sharing.WHITENING
 LAYER = "whitening"
 """Name of the convolution in the model; it never learns."""
 LARGEST_PATCH = 15

@@ -35,4 +35,5 @@ for finetune in ("full", "frozen"):
     if finetune == "full":
         assert any(layer.compute_dtype == "bfloat16" for layer in result.model.build().layers)
 """
-    subprocess.run([sys.executable, "-c", script, CONFTEST, str(tmp_path)], check=True)
+    done = subprocess.run([sys.executable, "-c", script, CONFTEST, str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from backbones import registry
-from benchmark.model import augmentation, boundary, classifier, passes, sources, steps
+from benchmark.model import augmentation, boundary, classifier, passes, seeds, sources, steps
 from benchmark.model.activations import Shelf
 from benchmark.model.experiment import Data, Machine, Result, run
 from benchmark.model.stages import Stage
@@ -145,8 +145,8 @@ def test_every_epoch_sees_each_picture_as_often_as_its_order_says_in_views_drawn
 
 
 def test_seeds_draw_their_views_apart(spec_of: SpecOf) -> None:
-    assert not np.array_equal(sources.drawn_views(0, 1, 100, 8), sources.drawn_views(1, 1, 100, 8))
-    np.testing.assert_array_equal(sources.drawn_views(0, 1, 100, 8), sources.drawn_views(0, 1, 100, 8))
+    assert not np.array_equal(seeds.drawn_views(0, 1, 100, 8), seeds.drawn_views(1, 1, 100, 8))
+    np.testing.assert_array_equal(seeds.drawn_views(0, 1, 100, 8), seeds.drawn_views(0, 1, 100, 8))
 
 
 def test_mixed_labels_are_kept_beside_the_views(spec_of: SpecOf, drawn: Draw, tmp_path: Path) -> None:
