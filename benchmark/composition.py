@@ -26,6 +26,8 @@ class Composer:
         assert isinstance(loader, ConfigLoaderImpl)
         self._loader = loader
         self._master = master
+        # hydra/launcher=ray says where workers are; Hydra merges conf/config.yaml after it.
+        self._engine = master.hydra.launcher.get("engine")
         self._parser = OverridesParser.create(config_loader=loader)
         self._composed: dict[tuple[str, ...], DictConfig] = {}
 
@@ -44,6 +46,8 @@ class Composer:
         composed = copy.deepcopy(self._composed[choices])
         OmegaConf.set_struct(composed, True)
         ConfigLoaderImpl._apply_overrides_to_config(values, composed)
+        if self._engine:
+            composed.launcher.engine = self._engine
         return composed
 
     def _sets_a_value(self, override: Override) -> bool:

@@ -194,9 +194,12 @@ def _with_processors(machine: Mapping[str, Any], launcher: Mapping[str, Any]) ->
     """The machine's and the launcher's settings with null counts replaced by what this process may use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     training = launcher["workers"]
-    if training is None:
-        training = max(1, environment.gpus() or cores // CORES_PER_WORKER)
-    threads = max(1, cores // training) if isinstance(training, int) and training > 0 else cores
+    if launcher["engine"] == "ray":
+        threads = min(cores, CORES_PER_WORKER)
+    else:
+        if training is None:
+            training = max(1, environment.gpus() or cores // CORES_PER_WORKER)
+        threads = max(1, cores // training) if isinstance(training, int) and training > 0 else cores
     counts = {"threads": threads, "workers": cores}
     return (
         {key: counts[key] if value is None and key in counts else value for key, value in machine.items()},

@@ -123,8 +123,8 @@ def _code() -> Finding:
 
 def _cores(job: Job) -> Finding:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    used = job.machine.threads * job.launcher.workers
-    text = f"{cores}; {job.launcher.workers} x {job.machine.threads} threads train"
+    used = job.machine.threads * job.launcher.workers_here
+    text = f"{cores}; {job.launcher.workers_here} x {job.machine.threads} threads train"
     if used > cores:
         return Finding("cores", "warning", text, "lower launcher.workers or machine.threads")
     return Finding("cores", "ok", text)
@@ -132,7 +132,7 @@ def _cores(job: Job) -> Finding:
 
 def _memory(job: Job) -> Finding:
     free = psutil.virtual_memory().available / 1e9
-    wanted = LEAST_MEMORY_GB * job.launcher.workers
+    wanted = LEAST_MEMORY_GB * job.launcher.workers_here
     text = f"{free:.1f} GB free"
     if free < wanted:
         remedy = "end other programs, or launcher.workers=1"

@@ -17,6 +17,10 @@ PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "pillow", 
 ROOT = Path(__file__).resolve().parent.parent
 
 
+SOFTWARE = ("commit", "diff", "versions")
+"""What of the description says which code computes."""
+
+
 @functools.cache
 def describe() -> dict[str, Any]:
     """Commit, dirty flag, versions and hardware, flat and ready for JSON. The host's name is hashed."""

@@ -13,11 +13,12 @@ from filelock import FileLock, Timeout
 
 from benchmark import environment, publish, store
 from benchmark.bundles import Bundle
-from benchmark.crew import Crew, Death, Event
+from benchmark.crew import Crew, Event
 from benchmark.illustration import Illustrator
 from benchmark.jobs import Assignment, Order
 from benchmark.planning import Plan, Planned
 from benchmark.records import Failure, RunRecord, Status
+from benchmark.retries import Retries, SameFailure
 from benchmark.terminal import Terminal
 from benchmark.tracking import NoTracker, SweepTracker
 
@@ -37,14 +38,6 @@ class Surroundings(NamedTuple):
     illustrator: Illustrator
 
 
-class SameFailure(NamedTuple):
-    """How often in a row runs failed in one way."""
-
-    kind: str
-    message: str
-    times: int
-
-
 class Execution:
     """The runs of one plan on their way to a result."""
 
@@ -54,12 +47,12 @@ class Execution:
         self._around = around
         self._waiting: deque[Bundle] = deque(plan.bundles)
         self._locks: dict[str, FileLock] = {}
-        self._halved: set[str] = set()
+        self._retries = Retries(plan.bundles)
         # The first run that was asked for stands for its candidate in the report.
         first = {one.record.candidate: one.record.run_id for one in reversed(plan.asked.values())}
         self._exhibited = set(first.values())
         self._activations = {one.runs[0].run_id: one.activations for one in plan.bundles}
-        self._same = SameFailure("", "", 0)
+        self._same = SameFailure()
         self._board_took, self._board_made = 0.0, time.monotonic()
         self.stopped = ""
         """Why the rest was not begun; empty when everything was."""
@@ -82,9 +75,10 @@ class Execution:
         """
         self.begin()
         try:
-            while self._around.crew.busy:
+            while self._around.crew.busy or self._waiting:
                 for event in self._around.crew.wait(SECONDS_BETWEEN_LOOKS):
                     self._hear(event)
+                self.begin()  # machines of a cluster come when they please
                 self._file(wait=False)
                 self._keep_board()
             self._file(wait=True)
@@ -140,7 +134,7 @@ class Execution:
             Assignment(
                 job=run.job.without_credentials(),
                 planned=record,
-                batch_size=self._batch_size(run),
+                batch_size=self._retries.batch_size(record.run_id, run.job.spec.training.batch_size),
                 exhibited=run.record.run_id in self._exhibited and run.job.report.level == "full",
             )
             for run, record in zip(runs, started, strict=True)
@@ -149,10 +143,6 @@ class Execution:
         for run, record in zip(runs, started, strict=True):
             tracker.start(record, run.data.manifest)
             terminal.say_start(record, run.job.spec.training.epochs)
-
-    def _batch_size(self, run: Planned) -> int:
-        asked = run.job.spec.training.batch_size
-        return max(1, asked // 2) if run.record.run_id in self._halved else asked
 
     def _hear(self, event: Event) -> None:
         """Pass an epoch on, or see an order to its end; the idle worker gets its next order before anything else."""
@@ -166,7 +156,15 @@ class Execution:
             return
         records = [self._record(assignment) for assignment in event.order.runs]
         if event.death is not None:
-            records = self._bury(event.order, records, event.death)
+            unfinished = [record.run_id for record in records if record.status == "running"]
+            verdict = self._retries.judge(unfinished, event.death, len(event.order.runs))
+            if verdict.note:
+                self._around.terminal.say(f"note: {verdict.note}")
+            self._waiting.extendleft(reversed(verdict.again))
+            records = [
+                self._end(record, *verdict.ended[record.run_id]) if record.run_id in verdict.ended else record
+                for record in records
+            ]
         for record in records:
             self._count_failure(record)
         self.begin()
@@ -176,23 +174,6 @@ class Execution:
 
     def _record(self, assignment: Assignment) -> RunRecord:
         return store.load_record(store.run_directory(self._around.directory, assignment.planned.run_id))
-
-    def _bury(self, order: Order, records: list[RunRecord], death: Death) -> list[RunRecord]:
-        """What becomes of the runs whose worker died: a stack is done one by one, too large a batch by halves."""
-        left = [record for record in records if record.status == "running"]
-        again = {record.run_id for record in left} if len(order.runs) > 1 and death.status != "timeout" else set()
-        if death.status == "oom" and len(order.runs) == 1 and left and left[0].run_id not in self._halved:
-            self._halved.add(left[0].run_id)
-            again = {left[0].run_id}
-        if again:
-            runs = "1 run is" if len(again) == 1 else f"{len(again)} runs are"
-            self._around.terminal.say(f"note: {death.message}; {runs} tried once more, one at a time")
-            bundles = [bundle for bundle in self._plan.bundles if {run.run_id for run in bundle.runs} & again]
-            singles = [Bundle((run,), one.activations, one.network) for one in bundles for run in one.runs]
-            self._waiting.extendleft(reversed([single for single in singles if single.runs[0].run_id in again]))
-        failure = Failure(kind=death.kind, message=death.message)
-        ended = {one.run_id: self._end(one, death.status, failure) for one in left if one.run_id not in again}
-        return [ended.get(record.run_id, record) for record in records]
 
     def _end(self, record: RunRecord, status: Status, failure: Failure) -> RunRecord:
         """The record of a run that ended without its worker's word, written."""
@@ -216,16 +197,14 @@ class Execution:
         """Stop beginning runs when too many in a row have failed in one way."""
         if record.status == "running":
             return
-        kind, message = (record.failure.kind, record.failure.message) if record.failure else ("", "")
-        same = bool(kind) and (kind, message) == (self._same.kind, self._same.message)
-        self._same = SameFailure(kind, message, self._same.times + 1 if same else 1)
+        times, failure = self._same.count(record), record.failure
         limit = self._plan.asked[record.run_id].job.sweep.max_consecutive_failures
-        if kind and limit is not None and self._same.times >= limit and self._waiting:
+        if failure and limit is not None and times >= limit and self._waiting:
             left = sum(len(bundle.runs) for bundle in self._waiting)
             self._waiting.clear()
             self.stopped = (
-                f"{limit} runs in a row failed alike ({kind}: {message}); the {left} that are left were not begun: "
-                "mend the cause and give the same command again, or raise sweep.max_consecutive_failures"
+                f"{limit} runs in a row failed alike ({failure.kind}: {failure.message}); the {left} left were not "
+                "begun: mend the cause and give the same command again, or raise sweep.max_consecutive_failures"
             )
 
     def _interrupt(self) -> None:

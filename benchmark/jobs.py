@@ -68,15 +68,43 @@ class Tracking(Setting):
     uri: str | None
 
 
+class Ray(Setting):
+    """The Ray cluster whose machines train."""
+
+    address: str
+    """`auto`: the cluster that this machine belongs to; `local`: one started for this sweep; else HOST:PORT."""
+    gpus_per_worker: float | None = Field(ge=0)
+    """null = one where the cluster has any."""
+    shared_disk: bool | None
+    """Whether all machines see the same files at the same paths; null = each is asked."""
+    scratch: Path | None
+    """Folder of the machines that do not; null = in their folder for temporary files."""
+
+    @field_validator("address")
+    @classmethod
+    def _is_no_client(cls, value: str) -> str:
+        if value.startswith("ray://"):
+            raise ValueError("expected auto, local or HOST:PORT: start the sweep on a machine of the cluster")
+        return value
+
+
 class Launcher(Setting):
     """How runs are shared out among processes."""
 
-    workers: int = Field(ge=1)
-    """Processes that train at the same time."""
+    engine: Literal["local", "ray"]
+    """Where the processes are: on this machine, or on those of a cluster."""
+    workers: int | None = Field(ge=1)
+    """Processes that train at the same time; null only in a cluster: as many as it has room for."""
+    ray: Ray
     stack: bool
     """Whether heads on the same features train in one compiled program."""
     dry_run: bool
     """Whether the plan is only shown."""
+
+    @property
+    def workers_here(self) -> int:
+        """Processes that train on one machine at the same time, as far as this machine knows."""
+        return self.workers or 1
 
 
 class Report(Setting):

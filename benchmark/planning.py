@@ -137,7 +137,7 @@ def write_manifests(planned: Iterable[Planned]) -> None:
 def is_stale(record: RunRecord) -> bool:
     """Whether the result comes from another commit, another change of it, or other library versions."""
     now, then = environment.describe(), record.environment
-    return any(then.get(key) != now[key] for key in ("commit", "diff", "versions"))
+    return any(then.get(key) != now[key] for key in environment.SOFTWARE)
 
 
 def seconds(plan: Plan, records: Sequence[RunRecord]) -> float:
@@ -153,7 +153,7 @@ def seconds(plan: Plan, records: Sequence[RunRecord]) -> float:
         if (taken := record.cost.seconds_features + record.cost.seconds_train) > 1.0
     ]
     speed = sorted(speeds)[len(speeds) // 2] if speeds else GFLOPS_PER_THREAD * machine.threads
-    return SECONDS_TO_START + SECONDS_PER_RUN * len(todo) + work(todo) / speed / launcher.workers
+    return SECONDS_TO_START + SECONDS_PER_RUN * len(todo) + work(todo) / speed / launcher.workers_here
 
 
 def _is_wanted(run: Planned, known: RunRecord | None, stale: set[str]) -> bool:

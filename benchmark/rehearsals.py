@@ -71,7 +71,7 @@ def _finding(job: Job, answer: dict[str, Any]) -> Finding:
     text = f"a batch of {job.spec.training.batch_size} took {answer['seconds']:.1f} s, {answer['memory_mb']:.0f} MB"
     if not answer["finite"]:
         return Finding(_subject(job), "problem", f"{text}, with numbers that are not finite", "check the weights file")
-    free = psutil.virtual_memory().available / 1e6 / job.launcher.workers
+    free = psutil.virtual_memory().available / 1e6 / job.launcher.workers_here
     if answer["memory_mb"] > free:
         remedy = "lower launcher.workers, training.batch_size or dataset.image_size"
         return Finding(_subject(job), "warning", f"{text}, of {free:.0f} MB free for each worker", remedy)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from benchmark import baselines, planning, publish, settlement, store
 from benchmark.board import leaderboard
 from benchmark.board.table import Leaderboard
-from benchmark.crew import Crew
+from benchmark.crew import Crew, LocalCrew
 from benchmark.errors import DONE, INTERRUPTED, RUNS_FAILED
 from benchmark.jobs import Job
 from benchmark.planning import Plan, Planned
@@ -65,6 +65,10 @@ def _run_sweep(directory: Path, jobs: list[Job], show: Callable[[Leaderboard], N
     return INTERRUPTED if carried.interrupted else _exit_code(job, unfinished, len(plan.asked))
 
 
+class PackageMissing(RuntimeError):
+    """A package that only some sweeps need is not installed."""
+
+
 class Carried(NamedTuple):
     """How the plan was carried out."""
 
@@ -79,9 +83,9 @@ def _carry_out(directory: Path, plan: Plan, terminal: Terminal) -> Carried:
     if not plan.bundles and not references and not settlement.is_unsettled(directory):
         return Carried(False, None)
     job = next(iter(plan.asked.values())).job
-    with Crew(directory / "worker.log", job.launcher.workers) as crew:
+    with _crew(directory, job, terminal) as crew:
         if plan.todo:
-            crew.ready_for(plan.todo[0].job, 0)  # Keras loads there while MLflow loads here
+            crew.warm_up(plan.todo[0].job)  # Keras loads there while MLflow loads here
         from benchmark.execution import Execution, Surroundings  # noqa: PLC0415 - brings MLflow, which takes seconds
         from benchmark.illustration import Illustrator  # noqa: PLC0415
 
@@ -109,6 +113,24 @@ def _carry_out(directory: Path, plan: Plan, terminal: Terminal) -> Carried:
             tracker.board(board)
             tracker.close("KILLED" if interrupted else "FAILED" if unfinished else "FINISHED")
     return Carried(interrupted, board)
+
+
+def _crew(directory: Path, job: Job, terminal: Terminal) -> Crew:
+    """The workers, here or in a cluster.
+
+    Raises:
+        PackageMissing: the cluster's package is not installed.
+        ClusterUnavailable: the cluster cannot be reached.
+    """
+    if job.launcher.engine == "local":
+        return LocalCrew(directory / "worker.log", job.launcher.workers_here)
+    try:
+        from benchmark.crew.cluster import RayCrew  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise PackageMissing(
+            f"found no package {error.name}; expected the extra `ray` for launcher.engine=ray: pip install '.[ray]'"
+        ) from error
+    return RayCrew(directory, job, terminal.say)
 
 
 def _report(directory: Path, job: Job, board: Leaderboard, terminal: Terminal) -> None:

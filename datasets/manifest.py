@@ -100,6 +100,11 @@ def class_codes(labels: "pd.Series[str]", classes: Sequence[str]) -> npt.NDArray
     return pd.Index(classes).get_indexer(pd.Index(labels)).astype(np.int64)
 
 
+def files_of(path: Path) -> tuple[Path, ...]:
+    """The files that `Manifest.to_csv(path)` writes."""
+    return path, path.with_suffix(".json"), path.with_name(QUARANTINE)
+
+
 def to_csv_text(table: pd.DataFrame) -> str:
     """The table as CSV with LF line ends; texts with commas, quotes or line ends are quoted."""
     texts = table.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]]

@@ -51,11 +51,9 @@ def pixels(
         DataContractBroken: a file has changed or vanished since it was scanned.
         WorkersDied: the processes that decode were killed.
     """
-    rows = manifest.table["pixels_sha256"].tolist()
-    recipe = f"{PIXELS_VERSION}-{PIL.__version__}-{image_size}-{resize}"
-    key = hashlib.sha256("\n".join([recipe, *rows]).encode()).hexdigest()[:32]
-    folder = cache_dir / "pixels" / recipe / key
-    shape = (len(rows), image_size, image_size, 3)
+    folder = pixels_folder(manifest, image_size, resize, cache_dir)
+    key = folder.name
+    shape = (len(manifest.table), image_size, image_size, 3)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(f"{key}.lock")):
         notes: tuple[str, ...] = ()
@@ -71,9 +69,16 @@ def pixels(
         task = _Task(manifest, image_size, resize, workers)
         built = _build(task, unfinished, shape, progress)
         if built.found and not notes:
-            notes = (f"{built.found} of {len(rows)} decoded pictures were there from earlier",)
+            notes = (f"{built.found} of {len(manifest.table)} decoded pictures were there from earlier",)
         unfinished.replace(folder)
         return PixelCache(shelf.open_whole(folder, shape).squares, key, built.decoded, notes)
+
+
+def pixels_folder(manifest: Manifest, image_size: int, resize: Resize, cache_dir: Path) -> Path:
+    """Where `pixels` keeps these pictures; its name is their key."""
+    recipe = f"{PIXELS_VERSION}-{PIL.__version__}-{image_size}-{resize}"
+    rows = manifest.table["pixels_sha256"].tolist()
+    return cache_dir / "pixels" / recipe / hashlib.sha256("\n".join([recipe, *rows]).encode()).hexdigest()[:32]
 
 
 class _Task(NamedTuple):

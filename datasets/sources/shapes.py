@@ -2,8 +2,10 @@
 
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from datasets.generated import generated_folder, long_tail
@@ -14,6 +16,8 @@ from datasets.spec import DatasetLocation, DatasetSpec, ShapesRule
 
 Point = tuple[float, float]
 Colour = tuple[int, int, int]
+Place = tuple[Point, float, float]
+"""Centre, radius and angle (radians) of a shape."""
 
 CORNERS = {"triangle": 3, "square": 4, "pentagon": 5, "hexagon": 6}
 NAMES = ("circle", "square", "triangle", "star", "cross", "ring", "pentagon", "hexagon")
@@ -31,6 +35,36 @@ def shapes(spec: DatasetSpec, location: DatasetLocation, cache_dir: Path) -> Sou
 
 def draw(rule: ShapesRule, name: str, index: int) -> Image.Image:
     """Picture number `index` of the class, RGB, rule.size pixels a side; independent of all other pictures."""
+    scene = _scene(rule, name, index)
+    pen, generator, (centre, radius, _) = ImageDraw.Draw(scene.image), scene.generator, scene.place
+    _shape(pen, name, scene.place, scene.colours)
+    if generator.random() < rule.difficulty:
+        _cover(pen, generator, centre, radius * rule.difficulty)
+    return _noisy(_small(scene.image, rule), generator, rule.difficulty)
+
+
+def outline(rule: ShapesRule, name: str, index: int) -> npt.NDArray[np.bool_]:
+    """Where the shape of that picture is, (rule.size, rule.size); what covers a part of it changes nothing."""
+    scene = _scene(rule, name, index)
+    blank = Image.new("RGB", scene.image.size, (0, 0, 0))
+    _shape(ImageDraw.Draw(blank), name, scene.place, ((255, 255, 255), (0, 0, 0)))
+    found: npt.NDArray[np.bool_] = np.asarray(_small(blank, rule))[..., 0] > 127
+    return found
+
+
+class _Scene(NamedTuple):
+    """A picture before its shape is drawn."""
+
+    image: Image.Image
+    """Larger than the picture will be."""
+    colours: tuple[Colour, Colour]
+    """Of the shape and behind it."""
+    place: Place
+    generator: np.random.Generator
+    """In the state in which what comes after the shape is drawn."""
+
+
+def _scene(rule: ShapesRule, name: str, index: int) -> _Scene:
     generator = np.random.default_rng([rule.seed, NAMES.index(name), index])
     side = rule.size * _OVERSAMPLING
     background, colour = _colours(generator, rule.difficulty)
@@ -42,10 +76,11 @@ def draw(rule: ShapesRule, name: str, index: int) -> Image.Image:
     margin = side / 2 - radius
     centre = (side / 2 + generator.uniform(-margin, margin), side / 2 + generator.uniform(-margin, margin))
     angle = generator.uniform(-1, 1) * math.pi * (0.1 + 0.9 * rule.difficulty)
-    _shape(pen, name, (centre, radius, angle), (colour, background))
-    if generator.random() < rule.difficulty:
-        _cover(pen, generator, centre, radius * rule.difficulty)
-    return _noisy(image.resize((rule.size, rule.size), Image.Resampling.BOX), generator, rule.difficulty)
+    return _Scene(image, (colour, background), (centre, radius, angle), generator)
+
+
+def _small(image: Image.Image, rule: ShapesRule) -> Image.Image:
+    return image.resize((rule.size, rule.size), Image.Resampling.BOX)
 
 
 def _write(rule: ShapesRule, folder: Path) -> None:
@@ -85,9 +120,7 @@ def _noisy(image: Image.Image, generator: np.random.Generator, difficulty: float
     return Image.fromarray(np.clip(np.rint(np.asarray(image) + noise), 0, 255).astype(np.uint8))
 
 
-def _shape(
-    pen: ImageDraw.ImageDraw, name: str, place: tuple[Point, float, float], colours: tuple[Colour, Colour]
-) -> None:
+def _shape(pen: ImageDraw.ImageDraw, name: str, place: Place, colours: tuple[Colour, Colour]) -> None:
     (centre, radius, angle), (fill, hole) = place, colours
     if name in ("circle", "ring"):
         pen.ellipse(_box(centre, radius), fill=fill)

@@ -10,7 +10,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from benchmark import config, store
-from benchmark.crew import Crew, Event
+from benchmark.crew import Event, LocalCrew
 from benchmark.jobs import Assignment, Job, Order
 from benchmark.records import RunRecord
 
@@ -26,9 +26,9 @@ def job_of(*words: str) -> Job:
 
 
 @pytest.fixture
-def crew(tmp_path: Path) -> Iterator[Crew]:
+def crew(tmp_path: Path) -> Iterator[LocalCrew]:
     """A crew of two without a worker."""
-    with Crew(tmp_path / "worker.log", 2) as crew:
+    with LocalCrew(tmp_path / "worker.log", 2) as crew:
         yield crew
 
 
@@ -49,7 +49,7 @@ def order_of(job: Job, manifest: Path = Path("nowhere.csv")) -> Order:
     return Order(runs=(assignment,), manifest=manifest)
 
 
-def last_event(crew: Crew) -> Event:
+def last_event(crew: LocalCrew) -> Event:
     """What ends the one order that is under way."""
     while True:
         for event in crew.wait(1.0):
@@ -57,22 +57,22 @@ def last_event(crew: Crew) -> Event:
                 return event
 
 
-def test_a_worker_stays_for_the_next_run(crew: Crew) -> None:
+def test_a_worker_stays_for_the_next_run(crew: LocalCrew) -> None:
     assert crew.ready_for(job_of("seed=0"), 0) is crew.ready_for(job_of("seed=1", "backbone=lenet"), 0)
 
 
 @pytest.mark.parametrize("word", ["machine.threads=1", "training.deterministic=false", "plugins=[json]"])
-def test_other_settings_need_another_process(word: str, crew: Crew) -> None:
+def test_other_settings_need_another_process(word: str, crew: LocalCrew) -> None:
     first = crew.ready_for(job_of("machine.threads=2"), 0)
     assert crew.ready_for(job_of("machine.threads=2", word), 0) is not first
 
 
-def test_every_place_has_a_worker_of_its_own(crew: Crew) -> None:
+def test_every_place_has_a_worker_of_its_own(crew: LocalCrew) -> None:
     assert crew.idle == [0, 1]
     assert crew.ready_for(job_of(), 0) is not crew.ready_for(job_of(), 1)
 
 
-def test_a_worker_that_has_grown_is_replaced_before_the_next_run(crew: Crew) -> None:
+def test_a_worker_that_has_grown_is_replaced_before_the_next_run(crew: LocalCrew) -> None:
     first = crew.ready_for(job_of("machine.worker_growth_gb=1"), 0)
     first.first_memory_bytes, first.memory_bytes = 3_000_000_000, 3_900_000_000
     assert crew.ready_for(job_of("machine.worker_growth_gb=1"), 0) is first
@@ -80,7 +80,7 @@ def test_a_worker_that_has_grown_is_replaced_before_the_next_run(crew: Crew) -> 
     assert crew.ready_for(job_of("machine.worker_growth_gb=1"), 0) is not first
 
 
-def test_a_worker_says_when_its_order_is_done_and_is_idle_again(crew: Crew, tmp_path: Path) -> None:
+def test_a_worker_says_when_its_order_is_done_and_is_idle_again(crew: LocalCrew, tmp_path: Path) -> None:
     job = job_of(f"paths.results={tmp_path}")
     crew.give(order_of(job), 0, "network")
     assert crew.idle == [1]
@@ -92,7 +92,7 @@ def test_a_worker_says_when_its_order_is_done_and_is_idle_again(crew: Crew, tmp_
 
 @pytest.mark.parametrize(("number", "kind"), [(signal.SIGKILL, "SIGKILL"), (signal.SIGSEGV, "SIGSEGV")])
 def test_the_death_of_a_worker_is_an_event_that_names_the_signal(
-    crew: Crew, tmp_path: Path, number: signal.Signals, kind: str
+    crew: LocalCrew, tmp_path: Path, number: signal.Signals, kind: str
 ) -> None:
     crew.give(order_of(job_of(f"paths.results={tmp_path}")), 0, "network")
     os.kill(crew.ready_for(job_of(f"paths.results={tmp_path}"), 0).pid, number)
@@ -103,7 +103,7 @@ def test_the_death_of_a_worker_is_an_event_that_names_the_signal(
     assert crew.idle == [0, 1]
 
 
-def test_a_worker_that_takes_too_long_is_ended(crew: Crew, tmp_path: Path) -> None:
+def test_a_worker_that_takes_too_long_is_ended(crew: LocalCrew, tmp_path: Path) -> None:
     for suffix in ("csv", "json"):
         os.mkfifo(tmp_path / f"never_written.{suffix}")
     job = job_of(f"paths.results={tmp_path}", "sweep.timeout_minutes=0.01")

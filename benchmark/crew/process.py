@@ -1,49 +1,24 @@
-"""The crew: warm worker processes, each replaced when it dies, hangs, grows or has the wrong settings.
-
-One thread, the sweep's, speaks to all of them: orders go out on a worker's standard input, events come back on a pipe.
-"""
+"""A worker process: orders go out on its standard input, events come back on a pipe."""
 
 from __future__ import annotations
 
 import json
 import os
-import selectors
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
 
 from benchmark import environment
-from benchmark.jobs import Job, Order, Settings
+from benchmark.crew.events import Death, Event
+from benchmark.jobs import Order, Settings
 
 CREDENTIALS = "MLFLOW_TRACKING_"
 """Variables with this prefix hold names and passwords; only the sweep's own process speaks to MLflow."""
 SECONDS_TO_END = 5.0
 """From the polite request to end until the kill."""
-
-
-class Death(NamedTuple):
-    """How a worker ended in the middle of an order."""
-
-    kind: str
-    """The signal's name, or the exit code."""
-    message: str
-    status: Literal["crashed", "oom", "timeout"]
-
-
-class Event(NamedTuple):
-    """What a worker said about its order: how far a run is, that all is done, or nothing any more."""
-
-    order: Order
-    epoch: dict[str, Any] | None = None
-    """Its row, with `run_id`."""
-    pictures: dict[str, Any] | None = None
-    """How many have passed through a frozen part: `run_id`, `done`, `of`, `rate` a second."""
-    done: bool = False
-    death: Death | None = None
 
 
 class Worker:
@@ -167,83 +142,6 @@ class Worker:
                 "oom",
             )
         return Death(kind, f"the worker process was ended by {kind} in the middle of the run; see the log", "crashed")
-
-
-class Crew:
-    """Up to `size` workers, started when first needed."""
-
-    def __init__(self, log: Path, size: int) -> None:
-        """What workers print between runs goes to `log`; with GPUs every worker gets one of its own."""
-        self._log = log
-        self._size = size
-        self._workers: list[Worker | None] = [None] * size
-        self._selector = selectors.DefaultSelector()
-
-    def __enter__(self) -> Crew:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-        self._selector.close()
-
-    @property
-    def busy(self) -> list[Order]:
-        """The orders that are being carried out."""
-        return [worker.order for worker in self._workers if worker and worker.order]
-
-    @property
-    def idle(self) -> list[int]:
-        """The places whose worker, if there is one, has nothing to do."""
-        return [place for place, worker in enumerate(self._workers) if worker is None or worker.order is None]
-
-    def network(self, place: int) -> str:
-        """The network that the worker of this place had last."""
-        worker = self._workers[place]
-        return worker.network if worker else ""
-
-    def ready_for(self, job: Job, place: int) -> Worker:
-        """A worker at this place with the job's settings and room in memory."""
-        settings, worker = Settings.of(job), self._workers[place]
-        if worker is not None:
-            grown = worker.memory_bytes - worker.first_memory_bytes > job.machine.worker_growth_gb * 1e9
-            if worker.settings != settings or grown or worker.is_over:
-                self._remove(place)
-        found = self._workers[place]
-        if found is None:
-            gpus = environment.gpus()
-            found = self._workers[place] = Worker(settings, self._log, place % gpus if gpus else None)
-            self._selector.register(found.events, selectors.EVENT_READ, place)
-        return found
-
-    def give(self, order: Order, place: int, network: str) -> None:
-        """Let the worker of this place, a fresh one if need be, carry out the order."""
-        self.ready_for(order.runs[0].job, place).give(order, network)
-
-    def wait(self, seconds: float) -> list[Event]:
-        """The events of all workers, as soon as there are some; empty after so many seconds without."""
-        for worker in self._workers:
-            if worker is not None:
-                worker.end_if_late()
-        events: list[Event] = []
-        for key, _ in self._selector.select(seconds):
-            worker = self._workers[key.data]
-            assert worker is not None
-            events += worker.read()
-            if worker.is_over and worker.order is None:
-                self._remove(key.data)
-        return events
-
-    def stop(self) -> None:
-        """End all workers."""
-        for place in range(self._size):
-            self._remove(place)
-
-    def _remove(self, place: int) -> None:
-        worker = self._workers[place]
-        if worker is not None:
-            self._selector.unregister(worker.events)
-            worker.stop()
-            self._workers[place] = None
 
 
 def _environment(settings: Settings, gpu: int | None) -> dict[str, str]:
