@@ -46,8 +46,14 @@ DIFF_KINDS: Mapping[str, Kind] = {
     "difference_high": "decimal",
     "p_value": "decimal",
     "candidate": "text",
+    "candidate_left": "text",
 }
-"""Columns of a diff; `difference` is positive when the right side is better, whatever the metric."""
+"""Columns of a diff; `difference` is positive when the right side is better, whatever the metric. `candidate` is the
+right side's, or the left side's where it has no partner; `candidate_left` is empty where it is the same."""
+
+
+class CannotPair(ValueError):
+    """Columns that do not say which row of one board belongs to which of the other."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,17 +74,19 @@ class Diff:
         return int(self.table["mark"].isin(REGRESSIONS).sum())
 
 
-def diff(left: Side, right: Side) -> Diff:
-    """What is different on the right; rows are joined by candidate id.
+def diff(left: Side, right: Side, by: Sequence[str] = ()) -> Diff:
+    """What is different on the right; rows are joined by candidate id, or by these columns of NAMES.
 
     With predictions on both sides every row is a paired test on the shared images (swap test, Holm-corrected over
     the rows); without them a row changed when its intervals do not overlap.
+
+    Raises:
+        CannotPair: `by` names no column, or two rows of one side are the same in all of them.
     """
     primary = _only(left, right, "primary")
     fingerprint = _only(left, right, "fingerprint")
     comparable = primary is not None and fingerprint is not None
-    key = "candidate" if comparable else "names"
-    rows_left, rows_right = _rows(left, key), _rows(right, key)
+    rows_left, rows_right = (_joinable(side, tuple(by), comparable) for side in (left, right))
     rows: list[dict[str, Any]] = []
     tested = False
     for name in dict.fromkeys((*rows_left, *rows_right)):
@@ -102,7 +110,7 @@ def diff(left: Side, right: Side) -> Diff:
     order = {mark: place for place, mark in enumerate(("-", "!", "+", "*", "new", "gone", "x", "~", "="))}
     rows.sort(key=lambda row: (order[row["mark"]], str(row["candidate"])))
     changes = _changes(left, right)
-    sentences = _sentences(rows, tested, comparable, changes)
+    sentences = (*_sentences(rows, tested, comparable, changes), *_pairing(rows, by))
     return Diff(typed(rows, DIFF_KINDS), sentences, comparable, changes)
 
 
@@ -112,15 +120,26 @@ def _only(left: Side, right: Side, column: str) -> str | None:
     return str(next(iter(values), "")) if len(values) <= 1 else None
 
 
-def _rows(side: Side, key: str) -> dict[str, dict[str, Any]]:
-    """The side's rows by candidate id, or by their names."""
-    rows: list[dict[str, Any]] = [
-        {str(name): None if pd.isna(value) else value for name, value in row.items()}
-        for row in side.table.to_dict("records")
-    ]
-    if key == "candidate":
-        return {row["candidate"]: row for row in rows}
-    return {"|".join(str(row[name]) for name in NAMES): row for row in rows}
+def _joinable(side: Side, by: tuple[str, ...], comparable: bool) -> dict[tuple[str, ...], dict[str, Any]]:
+    """The side's rows by what joins them: the named columns, else the candidate id; other pictures give other ids."""
+    unknown = [name for name in by if name not in NAMES]
+    if unknown:
+        raise CannotPair(f"found {', '.join(unknown)} to pair rows by; expected some of {', '.join(NAMES)}")
+    columns = by or (("candidate",) if comparable else NAMES)
+    rows: dict[tuple[str, ...], dict[str, Any]] = {}
+    for content in side.table.to_dict("records"):
+        row = {str(name): None if pd.isna(value) else value for name, value in content.items()}
+        values = tuple("" if row[name] is None else str(row[name]) for name in columns)
+        twin = rows.get(values)
+        if by and twin is not None:
+            apart = [name for name in NAMES if twin[name] != row[name]]
+            same = ", ".join(f"{name}={row[name]}" for name in by)
+            raise CannotPair(
+                f"found two rows with {same} in {side.name}, {twin['candidate']} and {row['candidate']}; expected one: "
+                f"add {' or '.join(apart)}, in which they differ"
+            )
+        rows[values] = row
+    return rows
 
 
 def _scored(row: Mapping[str, Any], primary: str | None) -> bool:
@@ -132,6 +151,8 @@ def _described(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
     """Names, states, ranks and scores of a row."""
     one = after or before or {}
     row: dict[str, Any] = {name: one[name] for name in (*NAMES, "candidate")}
+    if before and after and before["candidate"] != after["candidate"]:
+        row["candidate_left"] = before["candidate"]
     for side, content in (("left", before), ("right", after)):
         if content is None:
             continue
@@ -191,6 +212,19 @@ def _sentences(
     lines += _seeds(rows)
     lines += [f"Changed besides: {key}: {pair[0]} -> {pair[1]}" for key, pair in changes.items()]
     return tuple(lines)
+
+
+def _pairing(rows: Sequence[Mapping[str, Any]], by: Sequence[str]) -> list[str]:
+    """What the rows of a pair have in common, or how rows that are not the same candidate can be paired."""
+    pairs = sum(bool(row.get("status_left") and row.get("status_right")) for row in rows)
+    if by:
+        others = sum("candidate_left" in row for row in rows)
+        return [f"Paired by {', '.join(by)}: {_rows_text(pairs)} on both sides, {others} of them other candidates."]
+    alone = [any(row["mark"] == "gone" and row["status_left"] != "baseline" for row in rows)]
+    alone.append(any(row["mark"] == "new" and row["status_right"] != "baseline" for row in rows))
+    if all(alone):
+        return ["Rows are paired when all their options are the same; --by backbone,head pairs them by these alone."]
+    return []
 
 
 def _seeds(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -41,26 +41,34 @@ Right = Annotated[Path, typer.Argument(metavar="B", help="The newer board.")]
 OnlyChanged = Annotated[bool, typer.Option("--only-changed", help="Leave out rows that are the same (= and ~).")]
 Fail = Annotated[FailOn, typer.Option("--fail-on", help="regression: exit code 4 when a row is worse or newly failed.")]
 
+By = Annotated[
+    str,
+    typer.Option(metavar="COLUMNS", help="Pair rows that are the same in these columns, such as backbone,head."),
+]
 Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Also write it as a page that needs no network.")]
 
 
 def diff(
     left: Left, right: Right, format: FormatOption = Format.TABLE, only_changed: OnlyChanged = False,
-    fail_on: Fail = FailOn.NEVER, html: Html = None,
+    fail_on: Fail = FailOn.NEVER, html: Html = None, by: By = "",
 ) -> int:  # fmt: skip
     """Compare two boards: what is better, worse, new, gone, fixed or broken, and what else changed.
 
     Two folders are compared by a paired test on the shared test pictures; two CSV files by their intervals. Marks: +
     better, - worse, ~ not significant, = same, new, gone, * fixed failure, ! new failure, x not comparable.
 
+    Rows are paired when all their options are the same. With one option changed, --by says what a pair has in common:
+    some of backbone, head, finetune, weighting, augmentation, image_size, weights, training, variant.
+
     \b
     Examples:
       bench diff results/before results/after
       bench diff old.csv new.csv --only-changed --fail-on regression
       bench diff results/before results/after --html changes.html
+      bench diff results/slow results/fast --by backbone,head
       git config difftool.bench.cmd 'bench diff "$LOCAL" "$REMOTE"'
     """
-    found = compare_boards(_side(left), _side(right))
+    found = compare_boards(_side(left), _side(right), [name.strip() for name in by.split(",") if name.strip()])
     rows = found.table[~found.table["mark"].isin(UNCHANGED)] if only_changed else found.table
     records = [{str(key): plain(value) for key, value in row.items()} for row in rows.to_dict("records")]
     if format is Format.JSON:
@@ -121,7 +129,7 @@ def _line(row: dict[str, Any]) -> tuple[str, ...]:
         change += f" [{low:+.3f}, {high:+.3f}]"
     return (
         texts["mark"],
-        texts["candidate"],
+        _arrow(texts["candidate_left"], texts["candidate"]),
         _arrow(texts["ranks_left"], texts["ranks_right"]),
         _arrow(left, right),
         change,

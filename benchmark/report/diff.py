@@ -81,7 +81,7 @@ def _row(row: Mapping[str, Any], labels: Mapping[str, str], scale: Axis) -> Row:
         mark=row["mark"],
         meaning=MEANINGS[row["mark"]],
         label=labels[row["candidate"]],
-        candidate=row["candidate"],
+        candidate=_arrow(values["candidate_left"] or "", row["candidate"]),
         ranks=_arrow(*(str(values[f"ranks_{side}"] or "") for side in _SIDES)),
         scores=_arrow(*scores),
         change=change,

@@ -7,7 +7,7 @@ import pytest
 
 from benchmark.board.candidates import gather
 from benchmark.board.change import Side
-from benchmark.board.diff import diff
+from benchmark.board.diff import CannotPair, diff
 from benchmark.board.leaderboard import build, to_csv
 from benchmark.board.reading import BrokenBoard, OtherSchema, read_board
 
@@ -167,3 +167,52 @@ def test_rows_that_differ_in_a_value_only_are_both_kept_on_other_pictures(sweep_
     changed = [record.model_copy(update={"fingerprint": "e" * 64}) for record in right.records]
     other = build(changed, right.predictions, "balanced_accuracy").table
     assert list(diff(side(left), Side("other", other)).table["mark"]) == ["x", "x"]
+
+
+def faster(sweep_of: Sweeps) -> tuple[Any, Any]:
+    """The same two backbones, on the right trained longer: one gains, one loses."""
+    left, right = sweep_of(300, 1), sweep_of(300, 1)
+    for name, before, after in (("lenet", 0.6, 0.9), ("minivgg", 0.9, 0.6)):
+        left.add(before, backbone=name)
+        right.add(after, backbone=name, training={"epochs": 9})
+    return left, right
+
+
+@pytest.mark.parametrize("seen_as", [side, file])
+def test_other_candidates_are_paired_by_what_they_have_in_common(
+    seen_as: Callable[[Any], Side], sweep_of: Sweeps
+) -> None:
+    left, right = faster(sweep_of)
+    unpaired = diff(seen_as(left), seen_as(right))
+    assert sorted(unpaired.table["mark"]) == ["gone", "gone", "new", "new"]
+    assert "--by backbone,head" in " ".join(unpaired.sentences)
+    found = diff(seen_as(left), seen_as(right), ["backbone", "head"])
+    assert dict(zip(found.table["backbone"], found.table["mark"], strict=True)) == {"lenet": "+", "minivgg": "-"}
+    assert set(found.table["candidate_left"]) == {record.candidate for record in left.records}
+    assert set(found.table["candidate"]) == {record.candidate for record in right.records}
+    assert "Paired by backbone, head: 2 rows on both sides, 2 of them other candidates." in found.sentences
+
+
+def test_pairs_of_other_candidates_are_tested_like_pairs_of_the_same(sweep_of: Sweeps) -> None:
+    left, right, same = sweep_of(300, 1), sweep_of(300, 1), sweep_of(300, 1)
+    left.add(0.75)
+    same.add(0.82)
+    right.add(0.82, training={"epochs": 9})
+    columns = ["mark", "difference", "difference_low", "difference_high", "p_value"]
+    [other] = diff(side(left), side(right), ["backbone"]).table[columns].to_dict("records")
+    [twin] = diff(side(left), side(same)).table[columns].to_dict("records")
+    assert other == twin
+
+
+def test_rows_that_cannot_be_told_apart_are_not_paired(sweep_of: Sweeps) -> None:
+    left, right = faster(sweep_of)
+    right.add(0.8, weighting="balanced", backbone="lenet", training={"epochs": 9})
+    with pytest.raises(CannotPair, match=r"two rows with backbone=lenet in drawn, .*; expected one: add weighting, in"):
+        diff(side(left), side(right), ["backbone"])
+    assert len(diff(side(left), side(right), ["backbone", "weighting"]).table) == 3
+
+
+def test_an_unknown_column_to_pair_by_is_said(sweep_of: Sweeps) -> None:
+    left, right = faster(sweep_of)
+    with pytest.raises(CannotPair, match="found colour to pair rows by; expected some of backbone, head"):
+        diff(side(left), side(right), ["colour"])
