@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from benchmark import config, launching
 from benchmark.errors import USAGE, explain
 
-CONF = Path(__file__).resolve().parent.parent / "conf"
 
-
-@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
-def _single(composed: DictConfig) -> None:
-    """One run, or one of a stock launcher's."""
+@hydra.main(version_base="1.3", config_path=str(config.CONF), config_name="config")
+def _single(composed: DictConfig) -> int:
+    """The exit code of one run, or of one of a stock launcher's."""
+    one_of_many = HydraConfig.get().mode is RunMode.MULTIRUN
     try:
-        launching.run(config.to_jobs(config.without_machinery(composed), config.current_overrides()))
+        jobs = config.to_jobs(config.without_machinery(composed), config.current_overrides())
+        code = launching.run_one_of_many(jobs) if one_of_many else launching.run(jobs)
     except Exception as error:  # raised through Hydra it would be announced a second time, and end a multirun
-        launching.failed(explain(error))
+        code = explain(error)
+    launching.remember(code)
+    return code
 
 
 def main() -> None:
@@ -37,7 +40,7 @@ def main() -> None:
     except KeyboardInterrupt as error:
         sys.exit(explain(error))
     except Exception as error:  # the outermost frame: every mistake becomes a sentence and an exit code
-        sys.exit(explain(config.in_plain_words(error, CONF)))
+        sys.exit(explain(config.in_plain_words(error)))
     sys.exit(launching.exit_code())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from itertools import chain
 
 from hydra import initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -13,9 +13,8 @@ from hydra.types import RunMode
 
 from benchmark import config
 from benchmark.composition import Composer
+from benchmark.config import CONF
 from benchmark.jobs import Job
-
-CONF = Path(__file__).resolve().parent.parent / "conf"
 
 
 def jobs(words: Sequence[str]) -> list[Job]:
@@ -29,7 +28,7 @@ def jobs(words: Sequence[str]) -> list[Job]:
         try:
             return _jobs([word for word in words if word not in ("-m", "--multirun")])
         except Exception as error:
-            raise config.in_plain_words(error, CONF) from error
+            raise config.in_plain_words(error) from error
 
 
 def _jobs(words: list[str]) -> list[Job]:
@@ -41,10 +40,4 @@ def _jobs(words: list[str]) -> list[Job]:
     own = master.hydra.sweeper.get("params") or {}
     arguments = [f"{key}={value}" for key, value in own.items()] + words
     batches = BasicSweeper.split_arguments(parser.parse_overrides(arguments), None)
-    composer = Composer(loader, master)
-    return [
-        job
-        for batch in batches
-        for combination in batch
-        for job in config.to_jobs(composer.compose(combination), combination)
-    ]
+    return Composer(loader, master).jobs(list(chain.from_iterable(batches)))

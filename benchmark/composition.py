@@ -12,6 +12,8 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from benchmark import config
+from benchmark.jobs import Job
+from benchmark.terminal import progress
 
 
 class Composer:
@@ -49,6 +51,19 @@ class Composer:
         if self._engine:
             composed.launcher.engine = self._engine
         return composed
+
+    def jobs(self, combinations: Sequence[Sequence[str]]) -> list[Job]:
+        """The validated jobs of all lists of words; k-fold splits give several for one.
+
+        Raises:
+            ConfigurationError, HydraException: a job that cannot be run.
+        """
+        found: list[Job] = []
+        with progress("composing") as advance:
+            for number, words in enumerate(combinations, start=1):
+                found += config.to_jobs(self.compose(words), words)
+                advance(number, len(combinations))
+        return found
 
     def _sets_a_value(self, override: Override) -> bool:
         """Whether the word changes a value that is there, and nothing about which files are read."""

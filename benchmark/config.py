@@ -29,9 +29,12 @@ from datasets.spec import DatasetLocation, DatasetSpec
 
 Model = TypeVar("Model", bound=BaseModel)
 
+CONF = Path(__file__).resolve().parent.parent / "conf"
 PARTS = ("dataset", "backbone", "head", "finetune", "weighting", "augmentation", "training")
 CORES_PER_WORKER = 8
 """Training one net on more cores than this gains less than training two nets at once."""
+LAUNCHER_EXTRAS = ("joblib", "submitit")
+"""Launchers that come with a package of their own."""
 PLAIN_WEIGHTS = ("none", "imagenet")
 
 
@@ -127,14 +130,16 @@ def current_overrides() -> list[str]:
     return list(HydraConfig.get().overrides.task)
 
 
-def in_plain_words(error: Exception, conf: Path) -> Exception:
+def in_plain_words(error: Exception) -> Exception:
     """The error itself, or a ConfigurationError that says what Hydra meant, with the nearest name."""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = str(error.missing_cfg_file).rpartition("/")
         options = [str(option) for option in error.options or ()]
+        extra = next((extra for extra in LAUNCHER_EXTRAS if group == "hydra/launcher" and name.startswith(extra)), None)
         return ConfigurationError(
             f"unknown {group or 'configuration'} {name!r}{_nearest(name, options)}"
             + (f"; expected one of {', '.join(options)}" if options else "")
+            + (f"; the extra `{extra}` brings it: pip install '.[{extra}]'" if extra else "")
         )
     if isinstance(error, ValueError) and str(error).startswith("Config group override"):
         first = str(error).splitlines()[0].rstrip(".")
@@ -144,7 +149,7 @@ def in_plain_words(error: Exception, conf: Path) -> Exception:
     text = str(error)
     key = re.search(r"Could not override '([^']+)'", text) or re.search(r"full_key: (\S+)", text)
     if key:
-        return ConfigurationError(f"unknown option {key[1]!r}{_nearest(key[1], _known_keys(conf))}")
+        return ConfigurationError(f"unknown option {key[1]!r}{_nearest(key[1], _known_keys())}")
     if "Ambiguous value" in text:
         return ConfigurationError(
             "found several values for one option; expected one, or -m: python -m benchmark -m ..."
@@ -218,11 +223,11 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def _known_keys(conf: Path) -> set[str]:
+def _known_keys() -> set[str]:
     """Every group and dotted key that the files of conf/ mention."""
-    keys: set[str] = {folder.name for folder in conf.iterdir() if folder.is_dir()}
-    for file in conf.rglob("*.yaml"):
-        group = ".".join(file.relative_to(conf).parent.parts)
+    keys: set[str] = {folder.name for folder in CONF.iterdir() if folder.is_dir()}
+    for file in CONF.rglob("*.yaml"):
+        group = ".".join(file.relative_to(CONF).parent.parts)
         package = re.search(r"^# @package (\S+)", file.read_text("utf-8"), re.MULTILINE)
         prefix = {"_global_": ""}.get(package[1], package[1]) if package else group
         keys |= set(_dotted(yaml.safe_load(file.read_text("utf-8")) or {}, prefix))

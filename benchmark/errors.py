@@ -17,6 +17,7 @@ REGRESSION = 4
 NOT_COMPARABLE = 5
 INTERRUPTED = 130
 
+_PATHS = "paths.results=DIR or paths.cache=DIR"
 _OURS = ("benchmark", "backbones", "datasets")
 
 
@@ -51,6 +52,11 @@ def sentence(error: BaseException) -> str:
     return without_credentials(str(error)) or type(error).__name__
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of the error that says something."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
 def _is_expected(error: BaseException) -> bool:
     """Whether the error speaks to the user: one of our own classes, or the operating system's refusal."""
     module = type(error).__module__.partition(".")[0]
@@ -65,13 +71,13 @@ def _code(error: BaseException) -> int:
 def _way_out(number: int) -> str:
     """The remedy for an operating-system error."""
     remedies = {
-        errno.ENOSPC: "free some space, or choose another disk with paths.results=DIR",
-        errno.EDQUOT: "free some of your quota, or choose another disk with paths.results=DIR",
-        errno.EACCES: "choose a folder you may write with paths.results=DIR, or change its permissions",
-        errno.EPERM: "choose a folder you may write with paths.results=DIR, or change its permissions",
-        errno.EROFS: "choose a writable disk with paths.results=DIR",
-        errno.ENOENT: "check the path",
-        errno.ENOTDIR: "a part of the path is a file: choose another folder",
-        errno.EEXIST: "a file stands where a folder is needed: choose another folder",
+        errno.ENOSPC: f"free some space, or choose another disk with {_PATHS}",
+        errno.EDQUOT: f"free some of your quota, or choose another disk with {_PATHS}",
+        errno.EACCES: f"choose a folder you may write with {_PATHS}, or change its permissions",
+        errno.EPERM: f"choose a folder you may write with {_PATHS}, or change its permissions",
+        errno.EROFS: f"choose a writable disk with {_PATHS}",
+        errno.ENOENT: f"check the path; a sweep's own folders are chosen with {_PATHS}",
+        errno.ENOTDIR: f"a part of the path is a file: choose another folder, a sweep's with {_PATHS}",
+        errno.EEXIST: f"a file stands where a folder is needed: choose another folder, a sweep's with {_PATHS}",
     }
     return remedies.get(number, "check the path, the disk and its permissions")

@@ -17,32 +17,52 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from benchmark import config
 from benchmark.composition import Composer
 from benchmark.credentials import without_credentials
+from benchmark.errors import RUNS_FAILED, first_line
 from benchmark.jobs import Job
-from benchmark.terminal import progress
 
 _exit_codes = [0]
 
 
+class LauncherFailed(RuntimeError):
+    """A stock launcher has lost its processes or its cluster."""
+
+    exit_code = RUNS_FAILED
+
+
 def exit_code() -> int:
-    """The highest exit code of what was run so far: Hydra returns nothing from a multirun."""
+    """The highest exit code that was remembered: Hydra returns nothing from a multirun."""
     return max(_exit_codes)
 
 
-def run(jobs: Sequence[Job]) -> None:
-    """Run the jobs as one plan."""
+def remember(code: int) -> None:
+    """Let the command end with this exit code, or with a higher one."""
+    _exit_codes.append(code)
+
+
+def run(jobs: Sequence[Job]) -> int:
+    """Run the jobs as one plan, show its board and return the exit code."""
     # Only now: a mistake in the configuration answers before anything heavy loads.
     from benchmark import sweep  # noqa: PLC0415
     from benchmark.cli.boards import show_board  # noqa: PLC0415
 
-    _exit_codes.append(sweep.run(jobs, show_board))
+    return sweep.run(jobs, show_board)
 
 
-def failed(code: int) -> None:
-    """Remember the exit code of a job that ended in an error."""
-    _exit_codes.append(code)
+def run_one_of_many(jobs: Sequence[Job]) -> int:
+    """Run a job that a stock launcher has handed out, perhaps in another process; the sweeper shows the board."""
+    from benchmark import sweep  # noqa: PLC0415
+
+    return sweep.run(jobs, None)
+
+
+def conclude(jobs: Sequence[Job]) -> None:
+    """Show the boards of the jobs that a stock launcher has handed out."""
+    from benchmark import sweep  # noqa: PLC0415
+    from benchmark.cli.boards import show_board  # noqa: PLC0415
+
+    sweep.conclude(jobs, show_board)
 
 
 class PlannedLauncher(Launcher):
@@ -58,8 +78,8 @@ class PlannedLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
         """Run the jobs; every JobReturn holds only the overrides, so that nothing heavy outlives its run."""
-        run(_jobs(self.hydra_context, self.config, job_overrides))
-        return [JobReturn(overrides=words, _return_value=None, status=JobStatus.COMPLETED) for words in job_overrides]
+        code = run(Composer(self.hydra_context.config_loader, self.config).jobs(job_overrides))
+        return [JobReturn(overrides=words, _return_value=code, status=JobStatus.COMPLETED) for words in job_overrides]
 
 
 class PlannedSweeper(Sweeper):
@@ -74,11 +94,26 @@ class PlannedSweeper(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Make the launcher; called by Hydra."""
         self._context, self._config = hydra_context, config
+        self._handed_out: list[Job] = []
         self._combinations.setup(hydra_context=hydra_context, task_function=task_function, config=config)
 
     def sweep(self, arguments: list[str]) -> Any:
         """Hand every combination of the words to the launcher; called by Hydra."""
-        return self._combinations.sweep(arguments)
+        try:
+            batches: list[Sequence[JobReturn]] = self._combinations.sweep(arguments)
+        except Exception as error:
+            if not self._handed_out:
+                raise
+            name = type(self._combinations.launcher).__name__
+            raise LauncherFailed(
+                f"found {name} giving up ({type(error).__name__}: {first_line(error)}); expected it to see all runs to "
+                "their end: the same command again finishes the rest"
+            ) from error
+        for returned in (one for batch in batches for one in batch):
+            # A job's exit code may come from another process; what it raised was raised by Hydra.
+            remember(returned.return_value)
+        conclude(self._handed_out)
+        return batches
 
     def _validate(self, batch: Sequence[Sequence[str]]) -> None:
         """Compose and validate the jobs, unless the launcher does: Hydra's own way takes a tenth of a second for each.
@@ -88,7 +123,7 @@ class PlannedSweeper(Sweeper):
         """
         self._hide_credentials()
         if not isinstance(self._combinations.launcher, PlannedLauncher):
-            _jobs(self._context, self._config, batch)
+            self._handed_out += Composer(self._context.config_loader, self._config).jobs(batch)
 
     def _hide_credentials(self) -> None:
         """Hydra has just kept the sweep's words in a file; a password among them does not stay there."""
@@ -107,17 +142,7 @@ def register() -> None:
     module = sys.modules.setdefault("hydra_plugins.planned", types.ModuleType("hydra_plugins.planned"))
     ours: tuple[type[Plugin], ...] = (PlannedLauncher, PlannedSweeper)
     for plugin in ours:
-        plugin.__module__ = module.__name__
+        home, plugin.__module__ = plugin.__module__, module.__name__
         setattr(module, plugin.__name__, plugin)
         plugins.register(plugin)
-
-
-def _jobs(context: HydraContext, master: DictConfig, job_words: Sequence[Sequence[str]]) -> list[Job]:
-    """The validated jobs of a sweep; k-fold splits give several for one list of words."""
-    composer = Composer(context.config_loader, master)
-    jobs: list[Job] = []
-    with progress("composing") as advance:
-        for number, words in enumerate(job_words, start=1):
-            jobs += config.to_jobs(composer.compose(words), words)
-            advance(number, len(job_words))
-    return jobs
+        plugin.__module__ = home  # other processes find the class there

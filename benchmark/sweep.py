@@ -25,8 +25,13 @@ if TYPE_CHECKING:
     from benchmark.tracking import NoTracker, SweepTracker
 
 
-def run(jobs: Sequence[Job], show: Callable[[Leaderboard], None]) -> int:
+Show = Callable[[Leaderboard], None]
+
+
+def run(jobs: Sequence[Job], show: Show | None) -> int:
     """Run the jobs, a board for each sweep's name, show each board and return the exit code.
+
+    Without `show` the jobs are some of a larger sweep, which another process ends with `conclude`.
 
     Raises:
         CannotRank: `sweep.primary` is no metric that candidates can be compared by.
@@ -40,7 +45,15 @@ def run(jobs: Sequence[Job], show: Callable[[Leaderboard], None]) -> int:
     return code
 
 
-def _run_sweep(directory: Path, jobs: list[Job], show: Callable[[Leaderboard], None]) -> int:
+def conclude(jobs: Sequence[Job], show: Show) -> None:
+    """Show the boards of jobs that other processes have run."""
+    for directory, job in {job.directory: job for job in jobs}.items():
+        show(publish.board(directory).board)
+        unfinished = [record for record in store.survey(directory).records if not record.finished]
+        Terminal(directory, job.screen).say_end(job.tracking, unfinished)
+
+
+def _run_sweep(directory: Path, jobs: list[Job], show: Show | None) -> int:
     """Run the jobs of one sweep in its folder and say how it went."""
     job, terminal = jobs[0], Terminal(directory, jobs[0].screen)
     planned = planning.prepare_all(jobs, terminal)
@@ -58,10 +71,12 @@ def _run_sweep(directory: Path, jobs: list[Job], show: Callable[[Leaderboard], N
         if one.record.run_id not in known:
             store.write_record(directory, one.record)
     carried = _carry_out(directory, plan, terminal)
-    show(carried.board or publish.board(directory).board)
+    if show:
+        show(carried.board or publish.board(directory).board)
     _tidy(job, terminal)
     unfinished = _unfinished(directory, plan)
-    terminal.say_end(job.tracking, unfinished)
+    if show:
+        terminal.say_end(job.tracking, unfinished)
     return INTERRUPTED if carried.interrupted else _exit_code(job, unfinished, len(plan.asked))
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Annotated
 
 import typer
+
+from benchmark import asking, sweep
+from benchmark.cli.boards import show_board
 
 
 def plan(
@@ -19,5 +20,4 @@ def plan(
       bench plan experiment=quickstart
       bench plan dataset=folder dataset.root=pictures backbone=lenet,minivgg 'seed=range(3)'
     """
-    command = [sys.executable, "-m", "benchmark", "-m", *words, "launcher.dry_run=true"]
-    return subprocess.run(command, check=False).returncode
+    return sweep.run(asking.jobs([*words, "launcher.dry_run=true"]), show_board)

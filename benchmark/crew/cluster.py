@@ -20,6 +20,7 @@ from benchmark import environment, store
 from benchmark.crew.events import Death, Event
 from benchmark.crew.node import Node, Said, Sight
 from benchmark.crew.parcels import Parcel, pack, receive
+from benchmark.errors import first_line
 from benchmark.jobs import Job, Order
 
 SECONDS_OF_PATIENCE = 30.0
@@ -63,7 +64,10 @@ class RayCrew:
         size = job.launcher.workers or self._room()
         store.write_text(self._mark, self._mark.name)
         self._places = [self._hire() for _ in range(size)]
-        say(f"a Ray cluster of {len(_machines())} machines, {size} workers of {job.machine.threads} threads")
+        say(
+            f"a Ray cluster of {_count(len(_machines()), 'machine')}: {_count(size, 'worker')} of "
+            f"{_count(job.machine.threads, 'thread')}"
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -135,7 +139,7 @@ class RayCrew:
             return
         except RayError as error:
             raise ClusterUnavailable(
-                f"found a machine of the Ray cluster on which no worker can start ({_first_line(error)}); expected "
+                f"found a machine of the Ray cluster on which no worker can start ({first_line(error)}); expected "
                 "this project and its packages, as requirements.lock has them, on every machine"
             ) from error
         if self._options.shared_disk is not None:
@@ -162,7 +166,7 @@ class RayCrew:
             return [Event(order, death=Death("lost", message, "lost"))]
         except RayError as error:
             place.order = None
-            return [Event(order, death=Death(type(error).__name__, _first_line(error), "crashed"))]
+            return [Event(order, death=Death(type(error).__name__, first_line(error), "crashed"))]
         receive(self._directory, said.files)
         events = [Event(order, *rest) for rest in said.events]
         if any(event.done or event.death for event in events):
@@ -224,7 +228,7 @@ def _connect(address: str) -> None:
         ray.init(address=address, **plain)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise ClusterUnavailable(
-            f"found no Ray cluster at launcher.ray.address={address} ({_first_line(error)}); expected one that was "
+            f"found no Ray cluster at launcher.ray.address={address} ({first_line(error)}); expected one that was "
             "started with `ray start`, or launcher.ray.address=local to start one on this machine"
         ) from error
     finally:
@@ -237,6 +241,6 @@ def _machines() -> list[dict[str, float]]:
     return [node["Resources"] for node in nodes if node["Alive"]]
 
 
-def _first_line(error: Exception) -> str:
-    """The error in one line."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+def _count(number: int, what: str) -> str:
+    """`1 machine`, `2 machines`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
