@@ -14,7 +14,7 @@ from benchmark.crew import Event, LocalCrew
 from benchmark.jobs import Assignment, Job, Order
 from benchmark.records import RunRecord
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
+CONF = Path(__file__).resolve().parents[3] / "conf"
 
 
 def job_of(*words: str) -> Job:
