@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -72,6 +72,11 @@ class Failure(Fact):
     """Class of the error, or the signal that ended the process."""
     message: str
     """One sentence: found, expected, the way out."""
+
+    @property
+    def told(self) -> str:
+        """`ArithmeticError: the flux capacitor is empty`; the message alone where the kind repeats a status."""
+        return ": ".join(part for part in (self.kind, self.message) if part and part not in get_args(Status))
 
 
 class Baseline(Fact):

@@ -247,7 +247,7 @@ _STATES = {"pending": "not begun", "running": "interrupted", "oom": "out of memo
 
 def _reason(record: RunRecord) -> str:
     """`ArithmeticError: the flux capacitor is empty`; empty for a run that was not tried."""
-    return f"{record.failure.kind}: {record.failure.message}" if record.failure else ""
+    return record.failure.told if record.failure else ""
 
 
 def _bench() -> str:

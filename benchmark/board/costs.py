@@ -10,6 +10,7 @@ import pandas as pd
 
 from benchmark.board.columns import Kind, cell, csv_text, typed
 from benchmark.board.pareto import front
+from benchmark.board.sentences import named
 from benchmark.board.table import Leaderboard
 from benchmark.metrics import find
 from benchmark.records import Latency, RunRecord
@@ -94,11 +95,12 @@ def cheapest(table: pd.DataFrame, prices: Sequence[Price] = PRICES) -> list[str]
         if not np.isnan(values).any() and np.ptp(values) > 0:
             best = int(values.argmin())
             text = f"{price.words} ({price.text(float(values[best]))})"
-            reasons.setdefault(str(tied["candidate"].iloc[best]), []).append(text)
+            name = named(str(tied["candidate"].iloc[best]), int((values == values[best]).sum()))
+            reasons.setdefault(name, []).append(text)
     if not reasons:
         return []
-    named = "; ".join(f"{name} by {' and '.join(texts)}" for name, texts in reasons.items())
-    return [f"Cheapest of the {len(tied)} rows tied with the best: {named}."]
+    listed = "; ".join(f"{name} by {' and '.join(texts)}" for name, texts in reasons.items())
+    return [f"Cheapest of the {len(tied)} rows tied with the best: {listed}."]
 
 
 def _spent(runs: Sequence[RunRecord]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from benchmark.board.columns import Kind, typed, written
 from benchmark.board.effects import Effect, Effects
 from benchmark.board.markdown import escaped, markdown_table
-from benchmark.board.sentences import score_text
+from benchmark.board.sentences import change_text, score_text
 
 EFFECT_COLUMNS: Mapping[str, Kind] = {
     "axis": "text",
@@ -76,11 +76,6 @@ def effects_markdown(effects: Effects) -> str:
     return "\n".join(parts)
 
 
-def signed(value: float) -> str:
-    """A difference to three decimals: `+.021`, `-.003`."""
-    return f"+{score_text(value)}" if value >= 0 else score_text(value)
-
-
 def _lines(effects: Sequence[Effect], middle: Callable[[Effect], tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
     return tuple(
         (effect.axis, effect.level, effect.reference, *middle(effect), _difference(effect), *_judged(effect))
@@ -91,8 +86,8 @@ def _lines(effects: Sequence[Effect], middle: Callable[[Effect], tuple[str, ...]
 def _difference(effect: Effect) -> str:
     """`+.021 [+.004, +.038]`, or the difference alone."""
     if np.isnan(effect.low):
-        return signed(effect.difference)
-    return f"{signed(effect.difference)} [{signed(effect.low)}, {signed(effect.high)}]"
+        return change_text(effect.difference)
+    return f"{change_text(effect.difference)} [{change_text(effect.low)}, {change_text(effect.high)}]"
 
 
 def _judged(effect: Effect) -> tuple[str, str]:

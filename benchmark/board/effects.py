@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.board.axes import Axis, Matching, Pair, Unmatched, match, varying
-from benchmark.board.candidates import gather
+from benchmark.board.candidates import Candidate, gather
 from benchmark.board.evidence import Load, collect
 from benchmark.board.leaderboard import require_rankable
 from benchmark.board.recalls import fits_into_memory, recall_outcomes
@@ -104,7 +105,7 @@ def find_effects(
     unmatched = tuple(one for matching in matchings for one in matching.unmatched)
     contrasts = [contrast for matching in matchings for contrast in _contrasts(matching)]
     if not contrasts:
-        return Effects(primary, (), (), unmatched, tuple(_nothing(axes, matchings)))
+        return Effects(primary, (), (), unmatched, tuple(_nothing(axes, matchings, candidates)))
     used = {side.name: side for contrast in contrasts for pair in contrast.pairs for side in pair}
     names = sorted(used)
     outcomes = collect([used[name] for name in names], predictions).outcomes
@@ -213,8 +214,12 @@ def _gaps(matchings: Sequence[Matching]) -> list[str]:
     return lines
 
 
-def _nothing(axes: Sequence[Axis], matchings: Sequence[Matching]) -> list[str]:
+def _nothing(axes: Sequence[Axis], matchings: Sequence[Matching], candidates: Sequence[Candidate]) -> list[str]:
     """What is said when there is no effect to show."""
+    if candidates and not any(candidate.is_complete for candidate in candidates):
+        states = Counter(candidate.status for candidate in candidates)
+        listed = ", ".join(f"{count} {status}" for status, count in sorted(states.items()))
+        return [f"No candidate is complete ({listed}), so that nothing can be compared; bench failures says why."]
     if axes:
         return _gaps(matchings)
     return [

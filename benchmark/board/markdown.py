@@ -9,6 +9,7 @@ import pandas as pd
 
 from benchmark.board.sentences import score_text
 from benchmark.board.table import Leaderboard
+from benchmark.records import Failure
 from benchmark.spec import AXES
 
 _VARYING = (*AXES, "image_size", "weights", "training", "variant")
@@ -124,7 +125,7 @@ def _varies(table: pd.DataFrame, name: str) -> bool:
 
 
 def _reason(kind: str, message: str) -> str:
-    return f"{kind}: {message}" if kind and message else kind or message or "unknown"
+    return Failure(kind=kind, message=message).told or "unknown"
 
 
 def escaped(text: str) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from benchmark.board.candidates import Candidate, gather
 from benchmark.board.columns import Kind, typed
+from benchmark.board.effect_tables import TextTable
 from benchmark.board.evidence import Evidence, Load, collect
 from benchmark.board.leaderboard import require_rankable
 from benchmark.board.sentences import SEED, score_text
@@ -38,6 +39,14 @@ that is found with probability .8. `seeds_needed`: with the present images, empt
 `images_needed_*`: in all, with that many seeds each, empty where no number helps."""
 
 
+_TITLES: Mapping[str, str] = {
+    **{name: name.replace("_", " ") for name in POWER_KINDS},
+    **{f"images_needed_{seeds}_seeds": f"images at {seeds} {'seed' if seeds == 1 else 'seeds'}" for seeds in SEEDS},
+}
+LEAST_TOLD = tuple(_TITLES[f"images_needed_{seeds}_seeds"] for seeds in (10, 2, 5, 1, 3))
+"""Columns of the table as text that can be missed on a narrow screen, the most dispensable first."""
+
+
 @dataclass(frozen=True, eq=False)
 class Power:
     """Pairs of rows at the top that are not told apart, best pair first."""
@@ -60,7 +69,8 @@ def power(records: Sequence[RunRecord], predictions: Load, primary: str, top: in
     metric = require_rankable(primary)
     candidates = [candidate for candidate in gather(records, primary) if candidate.status == "ok"]
     if len(candidates) < 2:
-        return Power(typed([], POWER_KINDS), (f"{len(candidates)} complete candidates: there is no pair to separate.",))
+        found = "One complete candidate" if candidates else "No complete candidate"
+        return Power(typed([], POWER_KINDS), (f"{found}: there is no pair to separate.",))
     evidence = collect(candidates, predictions)
     comparison = compare(evidence.outcomes, metric, seed=SEED)
     sign = -1.0 if metric == "log_loss" else 1.0
@@ -73,6 +83,22 @@ def power(records: Sequence[RunRecord], predictions: Load, primary: str, top: in
             if not comparison.surely_better[better, worse]:
                 rows.append(_pair(candidates, evidence, comparison, (better, worse)))
     return Power(typed(rows, POWER_KINDS), tuple(_sentences(rows, len(order), evidence, comparison)))
+
+
+def power_table(found: Power) -> TextTable:
+    """The pairs as text: three decimals, thousands marked, without columns in which no pair has a number."""
+    rows = found.table.to_dict("records")
+    cells = {_TITLES[name]: [_cell(row[name]) for row in rows] for name in POWER_KINDS}
+    kept = {title: column for title, column in cells.items() if any(column)}
+    return TextTable(tuple(kept), tuple(zip(*kept.values(), strict=True)))
+
+
+def _cell(value: Any) -> str:
+    if pd.isna(value):
+        return ""
+    if isinstance(value, float):
+        return score_text(value)
+    return value if isinstance(value, str) else f"{value:,}"
 
 
 def _pair(
@@ -104,7 +130,11 @@ def _pair(
 def _sentences(rows: Sequence[dict[str, Any]], shown: int, evidence: Evidence, comparison: Comparison) -> list[str]:
     """What the table says."""
     pairs = shown * (shown - 1) // 2
-    lines = [f"{len(rows)} of the {pairs} pairs among the {shown} best rows cannot be told apart."]
+    lines = [
+        f"The two best rows {'cannot' if rows else 'can'} be told apart."
+        if pairs == 1
+        else f"{len(rows)} of the {pairs} pairs among the {shown} best rows cannot be told apart."
+    ]
     gap = separable_gap(comparison)
     if not np.isnan(gap):
         lines.append(
@@ -126,13 +156,16 @@ def _plain(row: Mapping[str, Any]) -> str:
         return f"{pair} have the same score: no number of seeds or images tells them apart, take them as equal."
     ways = []
     if row.get("seeds_needed"):
-        ways.append(f"{row['seeds_needed']} seeds each on these images")
+        ways.append(f"{_seeds(row['seeds_needed'])} each on these images")
     if row.get(_present(row)):
-        seeds = _nearest(row["seeds"])
-        ways.append(f"{row[_present(row)]:,} test images at {seeds} {'seed' if seeds == 1 else 'seeds'} each")
+        ways.append(f"{row[_present(row)]:,} test images at {_seeds(_nearest(row['seeds']))} each")
     if not ways:
         return f"{pair}, {score_text(row['gap'])} apart: neither seeds nor images within reach, take them as equal."
     return f"{pair}, {score_text(row['gap'])} apart: {' or '.join(ways)} would tell them apart (chance .8)."
+
+
+def _seeds(number: int) -> str:
+    return "1 seed" if number == 1 else f"{number} seeds"
 
 
 def _nearest(seeds: int) -> int:

@@ -115,7 +115,7 @@ def training(spec: RunSpec) -> str:
     """What is outside the named axes, in one line: `adam 0.001 constant, batch 64, 15 epochs on val_loss`."""
     one = spec.training
     words = [f"{one.optimizer} {one.learning_rate:g} {one.schedule.rule}", f"batch {one.batch_size}"]
-    words.append(f"{one.epochs} epochs on {one.monitor}")
+    words.append(f"{one.epochs} {'epoch' if one.epochs == 1 else 'epochs'} on {one.monitor}")
     if one.patience is not None:
         words.append(f"patience {one.patience}")
     if one.mixed_precision != "none":

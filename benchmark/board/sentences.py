@@ -29,8 +29,20 @@ class Ranking(NamedTuple):
 
 
 def score_text(value: float) -> str:
-    """A score to three decimals, without the leading zero: `.924`, `1.000`, `-.003`."""
-    return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 0.9995 else f"{value:.3f}"
+    """A score to three decimals, without the leading zero: `.924`, `1.000`, `-.003`; nothing is `-.000`."""
+    text = f"{value:.3f}".replace("-0.000", "0.000")
+    return text.replace("0.", ".", 1) if abs(value) < 0.9995 else text
+
+
+def change_text(value: float) -> str:
+    """A difference to three decimals: `+.021`, `-.003`, `.000`."""
+    text = score_text(value)
+    return f"+{text}" if value > 0 and text != ".000" else text
+
+
+def named(first: str, count: int) -> str:
+    """The first of so many rows that cost the same: `lenet-1a2b and 3 more`."""
+    return first if count == 1 else f"{first} and {count - 1} more"
 
 
 def header(ranking: Ranking) -> list[str]:
@@ -110,15 +122,18 @@ def _choices(ranking: Ranking) -> list[str]:
     lines = []
     tied = [row for row in ranking.rows if row["tied_with_best"] and row.get("flops") is not None]
     if len({(row["flops"], row["total_parameters"], row["trainable_parameters"]) for row in tied}) > 1:
+        sizes = [(row["flops"], row["total_parameters"]) for row in tied]
         cheapest = min(tied, key=lambda row: (row["flops"], row["total_parameters"], row["rank"]))
         least = min(tied, key=lambda row: (row["trainable_parameters"], row is not cheapest, row["rank"]))
+        fewest = [row["trainable_parameters"] for row in tied]
         other = (
             ""
             if least is cheapest
-            else f"; fewest trainable parameters: {least['candidate']} ({least['trainable_parameters']:,})"
+            else f"; fewest trainable parameters: {named(least['candidate'], fewest.count(min(fewest)))} "
+            f"({least['trainable_parameters']:,})"
         )
         lines.append(
-            f"Cheapest row tied with the best: {cheapest['candidate']} ("
+            f"Cheapest row tied with the best: {named(cheapest['candidate'], sizes.count(min(sizes)))} ("
             f"{cheapest['flops'] / 1e6:,.1f} MFLOPs a picture, {cheapest['total_parameters']:,} parameters){other}."
         )
     chosen = [row for row in ranking.rows if row.get("val_rank") == 1]

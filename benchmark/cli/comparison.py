@@ -19,7 +19,7 @@ from benchmark.board.diff import DIFF_KINDS, UNCHANGED, Diff
 from benchmark.board.diff import diff as compare_boards
 from benchmark.board.markdown import markdown_table
 from benchmark.board.reading import read_board
-from benchmark.board.sentences import score_text
+from benchmark.board.sentences import change_text, score_text
 from benchmark.cli.boards import load_records, plain
 from benchmark.cli.output import Columns, Format, FormatOption, echo, echo_json, echo_table
 from benchmark.errors import DONE, NOT_COMPARABLE, REGRESSION, ConfigurationError
@@ -124,9 +124,9 @@ def _line(row: dict[str, Any]) -> tuple[str, ...]:
     texts = {key: "" if value is None else str(value) for key, value in row.items()}
     left, right = ("" if row[key] is None else score_text(row[key]) for key in ("score_left", "score_right"))
     low, high, difference = row["difference_low"], row["difference_high"], row["difference"]
-    change = "" if difference is None else f"{difference:+.3f}"
+    change = "" if difference is None else change_text(difference)
     if change and low is not None and high is not None:
-        change += f" [{low:+.3f}, {high:+.3f}]"
+        change += f" [{change_text(low)}, {change_text(high)}]"
     return (
         texts["mark"],
         _arrow(texts["candidate_left"], texts["candidate"]),

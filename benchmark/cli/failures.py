@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -11,7 +12,7 @@ import typer
 from benchmark import store
 from benchmark.cli.boards import Sweep, load_records, show
 from benchmark.cli.output import Format, FormatOption, echo
-from benchmark.records import RunRecord
+from benchmark.records import Failure, RunRecord
 
 WAITING = ("pending", "running")
 LEAST_LINES = 20
@@ -35,9 +36,10 @@ class Failed(NamedTuple):
 
 
 def failures(directory: Sweep, format: FormatOption = Format.TABLE, lines: Most = 60) -> None:
-    """List the runs without a result: why, with the traceback from their logs, and how to run them again.
+    """List the runs without a result: why, with the traceback of what nobody expected, and how to run them again.
 
-    Runs that failed alike are listed together, and the log of the first is shown. JSON and CSV hold one row a run.
+    Runs that failed alike are listed together, and the log of the first is shown where the sentence does not say all.
+    JSON and CSV hold one row a run, each with the end of its log.
 
     \b
     Examples:
@@ -70,12 +72,25 @@ def _told(runs: Sequence[Failed]) -> list[str]:
     """What happened, the end of the first log, then each run with its command."""
     first = runs[0]
     count = f"{len(runs)} runs " if len(runs) > 1 else ""
-    told = [f"{count}{first.status}: {first.kind}: {first.message}", f"  log: {first.log}"]
-    elsewhere = Path(first.log).parents[2] / "worker.log"
-    told += [f"    {line}" for line in first.end.splitlines()] or [f"    (nothing to show; see {elsewhere})"]
+    reason = Failure(kind=first.kind, message=first.message).told
+    told = [f"{count}{first.status}" + (f": {reason}" if reason else ""), f"  log: {first.log}"]
+    if not _says_all(first):
+        elsewhere = Path(first.log).parents[2] / "worker.log"
+        told += [f"    {line}" for line in first.end.splitlines()] or [f"    (nothing to show; see {elsewhere})"]
+    if first.status == "timeout":
+        again = "  again: the sweep's command with a higher sweep.timeout_minutes; with the same one they end alike"
+        return [*told, *(f"  {run.run}" for run in runs), again]
     for run in runs:
         told += [f"  {run.run}", f"    again: {run.command}"]
     return told
+
+
+def _says_all(run: Failed) -> bool:
+    """Whether the message is one of ours, which says what to do, so that a traceback adds nothing."""
+    # A traceback ends with the error's full name, such as backbones.weights.MissingWeights.
+    ours = re.search(rf"^(benchmark|backbones|datasets)\.[\w.]*\b{re.escape(run.kind)}(:|$)", run.end, re.MULTILINE)
+    refused = re.search(rf"^{re.escape(run.kind)}: \[Errno \d+\]", run.end, re.MULTILINE)
+    return run.status in ("timeout", "oom", "interrupted") or bool(ours or refused)
 
 
 def log_end(log: Path, most: int) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from benchmark import store
-from benchmark.board.columns import cell, written
+from benchmark.board.columns import written
 from benchmark.board.effect_tables import (
     TextTable,
     effect_rows,
@@ -21,7 +21,7 @@ from benchmark.board.effect_tables import (
 from benchmark.board.effects import find_effects
 from benchmark.board.evidence import Load
 from benchmark.board.markdown import markdown_table
-from benchmark.board.power import POWER_KINDS
+from benchmark.board.power import LEAST_TOLD, POWER_KINDS, power_table
 from benchmark.board.power import power as find_power
 from benchmark.cli.boards import Sweep, load_records, plain
 from benchmark.cli.output import Columns, Format, FormatOption, echo, echo_json, echo_table
@@ -63,7 +63,7 @@ def effects(directory: Sweep, reference: References = None, format: FormatOption
         content = {"primary": found.primary, "sentences": found.sentences, "effects": effect_rows(found)}
         echo_json(content | {"unmatched": unmatched})
     else:
-        _print(found.sentences, [primary_table(found), recall_table(found)])
+        _print(found.sentences, [primary_table(found), recall_table(found)], ("pairs", "p", "against"))
 
 
 def power(directory: Sweep, top: Top = 5, format: FormatOption = Format.TABLE) -> None:
@@ -87,13 +87,12 @@ def power(directory: Sweep, top: Top = 5, format: FormatOption = Format.TABLE) -
         echo(written(found.table, POWER_KINDS))
         _aside(found.sentences)
     else:
-        rows = found.table.to_dict("records")
-        cells = [[cell(row[name], kind) for name, kind in POWER_KINDS.items()] for row in rows]
-        titles = [name.replace("_", " ") for name in POWER_KINDS]
+        table = power_table(found)
         if format is Format.MARKDOWN:
-            echo("\n".join([*(f"- {sentence}" for sentence in found.sentences), "", *markdown_table(titles, cells)]))
+            lines = markdown_table(table.titles, table.lines) if table.lines else []
+            echo("\n".join([*(f"- {sentence}" for sentence in found.sentences), "", *lines]))
         else:
-            _print(found.sentences, [TextTable(tuple(titles), tuple(tuple(row) for row in cells))])
+            _print(found.sentences, [table], LEAST_TOLD)
 
 
 def _references(words: Sequence[str]) -> dict[str, str]:
@@ -109,13 +108,13 @@ def _predictions(directory: Path) -> Load:
     return lambda record: store.load_predictions(directory, record.run_id)
 
 
-def _print(sentences: Sequence[str], tables: Sequence[TextTable]) -> None:
+def _print(sentences: Sequence[str], tables: Sequence[TextTable], droppable: Sequence[str]) -> None:
     for sentence in sentences:
         echo(sentence)
     for table in tables:
         if table.lines:
-            droppable = [title for title in ("images needed", "pairs", "p", "against") if title in table.titles]
-            echo_table(Columns(table.titles, table.lines, droppable))
+            present = [title for title in droppable if title in table.titles]
+            echo_table(Columns(table.titles, table.lines, present))
 
 
 def _aside(sentences: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.board.diff import DIFF_KINDS, MEANINGS, Diff
-from benchmark.board.sentences import score_text
+from benchmark.board.sentences import change_text, score_text
 from benchmark.report.drawing import Axis, Tick
 from benchmark.report.labels import candidate_labels
 from benchmark.report.page import render
@@ -74,7 +74,8 @@ def _row(row: Mapping[str, Any], labels: Mapping[str, str], scale: Axis) -> Row:
     if difference is not None:
         ends = np.array([difference if low is None else low, difference, difference if high is None else high])
         left, middle, right = scale.place(ends.astype(np.float64)).round(2).tolist()
-        change = f"{difference:+.3f}" + ("" if low is None else f" [{low:+.3f}, {high:+.3f}]")
+        interval = "" if low is None or high is None else f" [{change_text(low)}, {change_text(high)}]"
+        change = change_text(difference) + interval
     known = [values[f"score_{side}"] for side in _SIDES]
     scores = ["" if score is None else score_text(score) for score in known]
     return Row(

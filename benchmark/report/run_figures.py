@@ -13,6 +13,7 @@ from benchmark.metrics import confusion, ece
 from benchmark.predictions import Predictions
 from benchmark.report.abstention import coverage, reliability
 from benchmark.report.class_report import ClassReport, Shares
+from benchmark.report.page import counted
 from benchmark.report.plots import OTHERS, Dots, Heat, Line, Mark, Plot, Span
 
 CLASSES = 40
@@ -32,15 +33,16 @@ def learning_curves(history: pd.DataFrame, primary: str, best_epoch: int | None)
     loss = (*line("training", "train_loss", 0), *line("validation", "val_loss", 1))
     accuracy = (*line("training", "train_accuracy", 0), *line("validation", "val_accuracy", 1))
     others = () if primary == "accuracy" else line(f"validation {_words(primary)}", f"val_{primary}", 2, dashed=True)
+    over = counted(len(epochs), "epoch")
     return {
         "loss": Plot(
             "Loss over the epochs",
-            f"Cross-entropy of training, unweighted, and validation over {len(epochs)} epochs; {_last(loss)}",
+            f"Cross-entropy of training, unweighted, and validation over {over}; {_last(loss)}",
             "epoch", "cross-entropy (nats)", loss, marks=marks,
         ),
         "metrics": Plot(
             "Accuracy over the epochs",
-            f"Accuracy of training and validation over {len(epochs)} epochs; {_last(accuracy)}",
+            f"Accuracy of training and validation over {over}; {_last(accuracy)}",
             "epoch", "share right", accuracy + (others if primary != "log_loss" else ()), marks=marks,
         ),
     }  # fmt: skip

@@ -136,4 +136,4 @@ def _text(value: Any) -> str:
 def _reason(record: RunRecord) -> str:
     if record.failure is None:
         return "unknown; see its log"
-    return f"{record.failure.kind}: {record.failure.message}" if record.failure.message else record.failure.kind
+    return record.failure.told

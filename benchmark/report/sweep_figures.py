@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 
 from benchmark.board.costs import PRICES, Price
-from benchmark.board.effect_tables import signed
 from benchmark.board.effects import ALL_BACKBONES, Effect, Effects
-from benchmark.board.sentences import score_text
+from benchmark.board.sentences import change_text, score_text
 from benchmark.board.table import Leaderboard
 from benchmark.report.drawing import Axis, Tick
 from benchmark.report.plots import OTHERS, Dots, Line, Plot, Span
@@ -121,10 +120,10 @@ def effect_plots(effects: Effects) -> list[EffectPlot]:
 def _bar(effect: Effect, scale: Axis) -> EffectBar:
     low, high = (effect.difference if np.isnan(end) else end for end in (effect.low, effect.high))
     left, middle, right = scale.place(np.array([low, effect.difference, high])).tolist()
-    interval = "" if np.isnan(effect.low) else f" [{signed(effect.low)}, {signed(effect.high)}]"
+    interval = "" if np.isnan(effect.low) else f" [{change_text(effect.low)}, {change_text(effect.high)}]"
     return EffectBar(
         effect.level, effect.backbone, effect.backbone == ALL_BACKBONES, effect.pairs, round(left, 2),
-        round(right - left, 2), round(middle, 2), f"{signed(effect.difference)}{interval}", effect.verdict,
+        round(right - left, 2), round(middle, 2), f"{change_text(effect.difference)}{interval}", effect.verdict,
     )  # fmt: skip
 
 

@@ -87,7 +87,7 @@ def ending_tags(record: RunRecord, checksum: str) -> dict[str, str]:
     """What is known when a run has ended; `record` is the checksum of the record that MLflow holds."""
     tags = {"status": record.status, "record": checksum, NOTE: note(record)}
     if record.failure:
-        tags["failure"] = f"{record.failure.kind}: {record.failure.message}"[:LONGEST_PARAMETER]
+        tags["failure"] = record.failure.told[:LONGEST_PARAMETER]
     return tags
 
 
@@ -99,7 +99,7 @@ def note(record: RunRecord) -> str:
         epochs = f", with the weights of epoch {record.cost.best_epoch} of {record.cost.epochs}" if record.cost else ""
         lines.append(f"{record.primary} {record.test[record.primary]:.4f} on the test split{chosen}{epochs}.")
     if record.failure:
-        lines.append(f"{record.status}: {escaped(f'{record.failure.kind}: {record.failure.message}')}")
+        lines.append(f"{record.status}: {escaped(record.failure.told)}")
     lines += [f"- {escaped(sentence)}" for sentence in record.notes]
     return "\n\n".join([*lines, f"`{record.run_id}`", "To run it again:", f"```\n{record.command}\n```"])[:5000]
 

@@ -193,3 +193,13 @@ def test_a_plug_in_may_speak_but_the_greetings_of_tensorflow_are_left_out(
     monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
     load_plugin("talkative_plugin")
     assert capfd.readouterr().err == "my own words\n"
+
+
+def test_what_a_status_says_is_not_said_twice(tmp_path: Path) -> None:
+    terminal, written = a_terminal(tmp_path, force_terminal=False)
+    late = a_run("late", status="timeout", failure={"kind": "timeout", "message": "the run took longer"})
+    terminal.say_run(late)
+    terminal.say_end(Tracking(enabled=False, uri=None), [late])
+    lines = written.getvalue().splitlines()
+    assert lines[0] == "1/0 late: timeout, the run took longer"
+    assert lines[2] == "  1 x timed out, the run took longer (late)"

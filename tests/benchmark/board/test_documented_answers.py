@@ -10,6 +10,8 @@ from typing import Any
 from benchmark.board import leaderboard
 from benchmark.board.costs import COST_COLUMNS
 from benchmark.board.reading import read_board
+from benchmark.board.sentences import change_text, score_text
+from benchmark.records import Parameters
 
 PRIMARY = "balanced_accuracy"
 
@@ -128,3 +130,23 @@ def test_the_row_with_fewest_trainable_parameters_is_named_beside_that_with_fewe
     [sentence] = [line for line in build(sweep).sentences if line.startswith("Cheapest")]
     assert sentence.startswith(f"Cheapest row tied with the best: {small} (1.0 MFLOPs")
     assert sentence.endswith(f"; fewest trainable parameters: {frozen} (5).")
+
+
+def test_rows_that_cost_the_same_are_not_named_singly(sweep: Any) -> None:
+    for weighting in ("none", "balanced", "focal"):
+        sweep.add(0.8, weighting=weighting)
+    sweep.add(0.8, backbone="large")
+    large = {"total": 5000, "trainable": 4000, "features": 64, "flops": 9_000_000}
+    sweep.records = [
+        record.model_copy(update={"parameters": Parameters(**large)})
+        if record.spec.backbone.name == "large"
+        else record
+        for record in sweep.records
+    ]
+    [line] = [line for line in build(sweep).sentences if line.startswith("Cheapest row")]
+    assert " and 2 more (5.0 MFLOPs" in line
+
+
+def test_nothing_is_written_as_minus_nothing() -> None:
+    assert [score_text(value) for value in (-0.0002, 0.0, -0.0006, 0.9996)] == [".000", ".000", "-.001", "1.000"]
+    assert [change_text(value) for value in (-0.0002, 0.0002, 0.02, -0.02)] == [".000", ".000", "+.020", "-.020"]

@@ -232,3 +232,10 @@ def test_the_same_results_give_the_same_text_in_any_order(sweep: Any) -> None:
     assert effects_markdown(find(sweep)) == markdown
     assert csv.splitlines()[0] == "axis,level,reference,backbone,metric,class,pairs,difference,low,high,p_value,verdict"
     assert "## Recall" in markdown
+
+
+def test_a_sweep_of_failures_says_that_nothing_is_complete(sweep: Any) -> None:
+    for weighting in ("none", "balanced"):
+        sweep.add(status="failed", weighting=weighting)
+    [sentence] = find(sweep).sentences
+    assert sentence.startswith("No candidate is complete (2 failed), so that nothing can be compared")

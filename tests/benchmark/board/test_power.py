@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from benchmark.board.power import POWER_KINDS, Power, power
+from benchmark.board.power import POWER_KINDS, Power, power, power_table
 
 
 def of(sweep: Any, top: int = 5) -> Power:
@@ -86,3 +87,22 @@ def test_every_pair_has_a_plain_sentence(sweep: Any) -> None:
         if row["seeds_needed"]:
             assert f"{row['seeds_needed']} seeds each" in sentence
     assert len(found.table) >= 2
+
+
+def test_the_table_as_text_has_no_empty_columns_and_even_decimals(sweep: Any) -> None:
+    sweep.add(0.8, seeds=(0,), head="a")
+    sweep.add(0.77, seeds=(0,), head="b")
+    table = power_table(of(sweep))
+    assert table.titles[:3] == ("better", "worse", "gap")
+    assert "images at 1 seed" in table.titles
+    assert "seeds needed" not in table.titles
+    assert all(any(column) for column in zip(*table.lines, strict=True))
+    assert all(re.fullmatch(r"\.\d{3}", line[2]) for line in table.lines)
+    assert power_table(power([], sweep.predictions, "balanced_accuracy", 5)) == ((), ())
+
+
+def test_what_stands_alone_is_not_told_in_the_plural(sweep: Any) -> None:
+    sweep.add(0.8, head="a")
+    assert of(sweep).sentences == ("One complete candidate: there is no pair to separate.",)
+    sweep.add(0.79, head="b")
+    assert of(sweep).sentences[0] == "The two best rows cannot be told apart."

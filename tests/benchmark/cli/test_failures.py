@@ -10,7 +10,7 @@ import pytest
 from benchmark import store
 from benchmark.cli import run
 from benchmark.cli.failures import log_end
-from benchmark.records import Baseline, RunRecord
+from benchmark.records import Baseline, Failure, RunRecord
 
 LOG = """a first line
 Traceback (most recent call last):
@@ -78,3 +78,40 @@ def test_a_log_without_a_traceback_shows_its_last_lines(tmp_path: Path) -> None:
     log.write_text("\n".join(f"line {number}" for number in range(100)))
     assert log_end(log, 60).splitlines() == [f"line {number}" for number in range(80, 100)]
     assert log_end(log, 0) == ""
+
+
+ENDS = {
+    "failed": "ValueError: no such flux",
+    "expected": "backbones.weights.MissingWeights: found no weights; expected a file: download it",
+    "refused": "PermissionError: [Errno 13] Permission denied: '/x'",
+}
+
+
+def test_a_traceback_is_shown_only_of_what_nobody_expected(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kinds = {"failed": "ValueError", "expected": "MissingWeights", "refused": "PermissionError"}
+    template = store.load_record(store.run_directory(directory, "c0"))
+    for name, end in ENDS.items():
+        change = {"run_id": name, "status": "failed", "failure": Failure(kind=kinds[name], message=f"{name} why")}
+        store.write_record(directory, template.model_copy(update=change))
+        text = f'Traceback (most recent call last):\n  File "{name}.py", line 1\n{end}\n'
+        store.write_text(store.run_directory(directory, name) / "log.txt", text)
+    run(["failures", str(directory)])
+    said = capsys.readouterr().out
+    assert 'File "failed.py"' in said
+    assert "failed: MissingWeights: expected why" in said
+    assert 'File "expected.py"' not in said
+    assert 'File "refused.py"' not in said
+
+
+def test_a_run_that_took_too_long_is_not_said_to_be_run_again_as_it_was(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    template = store.load_record(store.run_directory(directory, "c0"))
+    late = Failure(kind="timeout", message="the run took longer than sweep.timeout_minutes and was ended")
+    for name in ("t0", "t1"):
+        change = {"run_id": name, "status": "timeout", "failure": late}
+        store.write_record(directory, template.model_copy(update=change))
+    run(["failures", str(directory)])
+    said = capsys.readouterr().out
+    assert "2 runs timeout: the run took longer" in said
+    assert said.count("with a higher sweep.timeout_minutes") == 1

@@ -38,6 +38,8 @@ def test_effects_pair_what_differs_in_nothing_else(capsys: pytest.CaptureFixture
         (["effects", str(REFERENCE), "--reference", "weighting=no"], 1, "expected one of balanced, none"),
         (["power", "nowhere"], 1, "nowhere"),
         (["diff", str(REFERENCE), "nowhere"], 1, "found no nowhere"),
+        (["diff", str(REFERENCE), str(REFERENCE), "--by", "colour"], 1, "found colour to pair rows by"),
+        (["diff", str(REFERENCE), str(REFERENCE), "--by", "backbone"], 1, "add weighting, in which they differ"),
     ],
 )
 def test_a_mistake_gets_one_sentence(
@@ -68,3 +70,8 @@ def test_a_run_that_broke_is_a_regression(tmp_path: Path, capsys: pytest.Capture
 def test_a_new_file_is_all_new(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["diff", "/dev/null", str(REFERENCE / "leaderboard.csv")]) == 0
     assert "8 only on the right (new)" in capsys.readouterr().out
+
+
+def test_rows_are_paired_by_the_named_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["diff", str(REFERENCE), str(REFERENCE), "--by", "backbone, weighting"]) == 0
+    assert "Paired by backbone, weighting: 8 rows on both sides, 0 of them other candidates." in capsys.readouterr().out
