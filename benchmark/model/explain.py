@@ -1,4 +1,10 @@
-"""Explain: where a trained network looks. Grad-CAM (Selvaraju et al. 2017, ICCV)."""
+"""Explain: where a trained network looks. Grad-CAM (Selvaraju et al. 2017, ICCV).
+
+Grad-CAM weighs a channel by its mean gradient over all places, which is exact where the map is averaged afterwards. A
+network that flattens its map weighs every place on its own, and the mean puts the heat beside what it saw: there each
+place has its own gradient (HiResCAM, Draelos and Carin 2020, https://arxiv.org/abs/2011.08891), which is the same
+thing where the map is averaged.
+"""
 
 from __future__ import annotations
 
@@ -37,12 +43,17 @@ class Cut(NamedTuple):
     """The map -> features (N, d')."""
     classifier: Classifier
 
+    @property
+    def flattens(self) -> bool:
+        """Whether what follows the map weighs every place on its own."""
+        return any(isinstance(layer, keras.layers.Flatten) for layer in self.above.layers)
+
 
 def heat_maps(network: Cut, pixels: Pixels, classes: Indices) -> npt.NDArray[np.uint8]:
     """For each picture where the evidence for its class lies, (n, h, w), 0..255, 255 = the strongest; 0 = none.
 
-    `pixels` (n, S, S, 3) and `classes` (n,) go together. The last feature map's channels are weighed by the mean
-    gradient of the class's logit and added up; what speaks against the class counts as nothing.
+    `pixels` (n, S, S, 3) and `classes` (n,) go together. The last feature map's channels are weighed by the gradient of
+    the class's logit and added up; what speaks against the class counts as nothing.
     """
     parts = [_heat(network, pixels[some], classes[some]) for some in chunks(np.arange(len(pixels)), BATCH)]
     heat = np.concatenate(parts)
@@ -65,7 +76,8 @@ def _heat(cut: Cut, pixels: Pixels, classes: Indices) -> npt.NDArray[np.float32]
         tape.watch(found)
         logits = cut.classifier.head(cut.above(found, training=False), training=False)
         asked = tf.reduce_sum(tf.gather(logits, classes, axis=1, batch_dims=1))
-    weights = tf.reduce_mean(tape.gradient(asked, found), axis=(1, 2), keepdims=True)
+    gradient = tape.gradient(asked, found)
+    weights = gradient if cut.flattens else tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)
     heat = tf.nn.relu(tf.reduce_sum(tf.cast(weights * found, tf.float32), axis=3))
     side = [min(int(length), LARGEST_SIDE) for length in heat.shape[1:]]
     return tf.image.resize(heat[..., None], side, method="area")[..., 0].numpy()
