@@ -11,8 +11,9 @@ import numpy.typing as npt
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from benchmark.model import boundary
+from benchmark.model import boundary, settings
 from benchmark.model.activations import Batch
+from benchmark.model.ahead import ahead
 from benchmark.model.augmentation import Augmentation
 from benchmark.model.augmentation import Batch as Pictures
 from benchmark.model.seeds import derive
@@ -43,8 +44,12 @@ class Training(NamedTuple):
 def plain(below: keras.Model, pixels: Pixels) -> Iterator[Batch]:
     """The packed activations of all pixels (N, S, S, 3), in order."""
     forward = _forward(below, tf.TensorSpec((None, *pixels.shape[1:]), tf.uint8), len(pixels))
-    for rows in chunks(np.arange(len(pixels)), predicted_batch(pixels)):
-        yield Batch(rows, forward(tf.constant(pixels[rows])), None)
+
+    def batch(rows: Indices) -> Batch:
+        return Batch(rows, forward(tf.constant(pixels[rows])), None)
+
+    # One batch of a small network leaves a core idle between its operations; the next batch fills it.
+    yield from ahead(batch, chunks(np.arange(len(pixels)), predicted_batch(pixels)), settings.concurrent())
 
 
 def augmented(
@@ -58,11 +63,27 @@ def augmented(
     pictures = len(training.rows)
     forward = _forward(below, tf.TensorSpec((None, *pixels.shape[1:]), tf.float32), views * pictures)
     augment = _augment(augmentation, pixels, training.classes)
-    for view in range(views):
-        order = np.random.default_rng(derive(VIEWS_SEED, view)).permutation(pictures)
-        for places in chunks(order, predicted_batch(pixels)):
-            images, targets = augment(pixels[training.rows[places]], training.labels[places])
-            yield Batch(view * pictures + places, forward(images), targets.numpy() if augmentation.mixes else None)
+
+    def changed() -> Iterator[_Views]:
+        for view in range(views):
+            order = np.random.default_rng(derive(VIEWS_SEED, view)).permutation(pictures)
+            for places in chunks(order, predicted_batch(pixels)):
+                drawn = augment(pixels[training.rows[places]], training.labels[places])
+                yield _Views(view * pictures + places, drawn)
+
+    def batch(some: _Views) -> Batch:
+        images, targets = some.drawn
+        return Batch(some.rows, forward(images), targets.numpy() if augmentation.mixes else None)
+
+    # Only the forward passes overlap: what is drawn at random depends on what was drawn before.
+    yield from ahead(batch, changed(), settings.concurrent())
+
+
+class _Views(NamedTuple):
+    """A batch of augmented pictures and the rows that their activations go to."""
+
+    rows: Indices
+    drawn: Pictures
 
 
 def _augment(augmentation: Augmentation, pixels: Pixels, classes: int) -> Callable[..., Pictures]:

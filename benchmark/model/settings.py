@@ -62,6 +62,11 @@ def require(settings: Settings) -> None:
         )
 
 
+def concurrent() -> int:
+    """How many operations of different batches may compute at once in this process, at least 1."""
+    return max(1, tf.config.threading.get_inter_op_parallelism_threads())
+
+
 def identity() -> dict[str, object]:
     """What changes the last bits of results: the settings in force, the devices and the versions."""
     settings = _in_force[0]._asdict() if _in_force else {}

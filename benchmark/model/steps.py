@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import keras
@@ -13,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from benchmark.model.ahead import ahead
 from benchmark.model.augmentation import Augmentation, Batch
 from benchmark.model.boundary import Split
 from benchmark.model.losses import Objective
@@ -114,17 +113,17 @@ class Trainer(NamedTuple):
         return epoch
 
     def _streamed(self, examples: Examples) -> Epoch:
-        def gather(block: Indices) -> tuple[Inputs, npt.NDArray[np.generic]]:
-            return examples.inputs[examples.rows[block]], examples.targets[block]
+        def gather(block: Indices) -> _Gathered:
+            return _Gathered(examples.inputs[examples.rows[block]], examples.targets[block])
 
         def epoch(order: Indices, rates: Rates) -> Totals:
             sums, waited, done = np.zeros(4), 0.0, 0
             blocks = _blocks(order, self.batch_size, examples.row_bytes)
-            for gathered in _one_ahead(gather, blocks):
+            for gathered, seconds in _timed(ahead(gather, blocks, threads=1)):
                 steps = -(-len(gathered.targets) // self.batch_size)
                 everything = np.arange(len(gathered.targets))
                 block = (gathered.inputs, gathered.targets, everything, rates[done : done + steps])
-                sums, waited, done = self.graph(*block, sums).numpy(), waited + gathered.waited, done + steps
+                sums, waited, done = self.graph(*block, sums).numpy(), waited + seconds, done + steps
             return _totals(sums, waited)
 
         return epoch
@@ -220,24 +219,18 @@ def _update(learner: Learner) -> Update:
 
 
 class _Gathered(NamedTuple):
+    """A block's rows, in memory."""
+
     inputs: Inputs
     targets: npt.NDArray[np.generic]
-    waited: float
-    """Seconds until they were there."""
 
 
-def _one_ahead(
-    gather: Callable[[Indices], tuple[Inputs, npt.NDArray[np.generic]]], blocks: Iterator[Indices]
-) -> Iterator[_Gathered]:
-    """Each block gathered; the next one is gathered in the background meanwhile."""
-    with ThreadPoolExecutor(1) as background:
-        pending = [background.submit(gather, block) for block in itertools.islice(blocks, 1)]
-        while pending:
-            start = time.perf_counter()
-            inputs, targets = pending.pop().result()
-            waited = time.perf_counter() - start
-            pending = [background.submit(gather, block) for block in itertools.islice(blocks, 1)]
-            yield _Gathered(inputs, targets, waited)
+def _timed(gathered: Iterator[_Gathered]) -> Iterator[tuple[_Gathered, float]]:
+    """Each block with the seconds until it was there."""
+    start = time.perf_counter()
+    for block in gathered:
+        yield block, time.perf_counter() - start
+        start = time.perf_counter()
 
 
 def _blocks(order: Indices, batch_size: int, row_bytes: int) -> Iterator[Indices]:

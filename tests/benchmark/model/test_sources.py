@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from backbones import registry
-from benchmark.model import augmentation, boundary, classifier, passes, seeds, sources, steps
+from benchmark.model import augmentation, boundary, classifier, passes, seeds, settings, sources, steps
 from benchmark.model.activations import Shelf
 from benchmark.model.experiment import Data, Machine, Result, run
 from benchmark.model.stages import Stage
@@ -77,6 +77,26 @@ def test_plain_passes_give_what_the_network_gives_in_inference_mode(
     expected = backbone(pixels.astype(np.float32), training=False).numpy()
     assert np.ptp(expected, axis=0).max() > 0.01
     np.testing.assert_allclose(np.concatenate([batch.values for batch in batches]), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["lenet", "mobilenetv3small"])
+def test_batches_that_pass_at_once_give_the_bits_of_batches_in_turn(
+    name: str, spec_of: SpecOf, drawn: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passes, "predicted_batch", lambda pixels: 16)
+    backbone, data = classifier.build(spec_of(name, 32), 3, None, None).backbone, drawn(32)
+    settled(backbone)
+    training = passes.Training(data.train, data.labels[data.train], len(data.classes))
+    layers = spec_of(augmentation="light").augmentation
+    found = []
+    for at_once in (1, 2):
+        monkeypatch.setattr(settings, "concurrent", lambda number=at_once: number)
+        random = augmentation.build(layers, passes.VIEWS_SEED, data.pixels.shape[1])
+        plain = [batch.values for batch in passes.plain(backbone, data.pixels)]
+        views = [batch.values for batch in passes.augmented(backbone, random, data.pixels, training, 2)]
+        found.append(np.concatenate([*plain, *views]))
+    assert np.ptp(found[0], axis=0).max() > 0.01
+    np.testing.assert_array_equal(found[0], found[1])
 
 
 CHOICES = [
