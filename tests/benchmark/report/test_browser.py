@@ -1,12 +1,16 @@
 """The report in a real browser: no console message, sorting, filtering, hiding, no sideways scrolling on a phone.
 
-Needs Chromium with its driver and the package selenium; where one is missing the tests are skipped.
+Needs Chromium with its driver and the package selenium; where one is missing the tests are skipped. The accessibility
+check needs axe.min.js of axe-core: the package axe-core-python has one, or AXE_SCRIPT names the file.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +20,9 @@ from benchmark.report import sweep as report
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 BROWSER, DRIVER = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(not (BROWSER and DRIVER), reason="there is no chromium with its chromedriver")
+
+_PACKAGE = importlib.util.find_spec("axe_core_python")
+AXE = Path(os.environ.get("AXE_SCRIPT") or Path((_PACKAGE and _PACKAGE.origin) or "nowhere").parent / "axe.min.js")
 
 HOSTILE = '<img src=x onerror="console.error(1)">'
 
@@ -132,3 +139,28 @@ def test_the_link_of_a_run_opens_its_page(page: Any) -> None:
     assert set(widths) == {60}
     assert len(page.find_elements("css selector", "img[src^='../']")) > 10
     assert page.get_log("browser") == []
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="there is no axe.min.js: install axe-core-python or set AXE_SCRIPT")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_nothing_serious(page: Any, scheme: str, width: int) -> None:
+    """On the report and on the page of a run; everything folded is opened first."""
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    page.set_window_size(width, 900)
+    addresses = (page.current_url, page.find_elements("css selector", "td.runs a")[-1].get_attribute("href"))
+    for address in addresses:
+        page.get(address)
+        page.execute_script("document.querySelectorAll('details').forEach(one => one.open = true)")
+        page.execute_script(AXE.read_text("utf-8"))
+        found = page.execute_async_script("axe.run().then(arguments[0])")
+        serious = [
+            (one["id"], node["html"][:120], node["failureSummary"][:200])
+            for one in found["violations"]
+            for node in one["nodes"][:3]
+            if one["impact"] in ("serious", "critical")
+        ]
+        assert serious == []
+        assert len(found["passes"]) > 10
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
