@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import time
 import uuid
 from collections.abc import Callable
@@ -25,6 +26,8 @@ from benchmark.jobs import Job, Order
 
 SECONDS_OF_PATIENCE = 30.0
 """So long nobody is told that Ray has found no room."""
+SECONDS_TO_ANSWER = 5.0
+"""In which something must listen at a cluster's address."""
 
 
 class ClusterUnavailable(RuntimeError):
@@ -225,8 +228,11 @@ def _connect(address: str) -> None:
     if address == "local":
         plain |= {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     try:
+        host, _, port = address.rpartition(":")
+        if host:  # Ray itself would ask for minutes
+            socket.create_connection((host, int(port)), SECONDS_TO_ANSWER).close()
         ray.init(address=address, **plain)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise ClusterUnavailable(
             f"found no Ray cluster at launcher.ray.address={address} ({first_line(error)}); expected one that was "
             "started with `ray start`, or launcher.ray.address=local to start one on this machine"
