@@ -7,6 +7,7 @@ augmentation.png    training pictures, a row each: as they are, then as the run 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ RIGHT = 6
 PREVIEWED, VIEWS = 6, 5
 
 Indices = npt.NDArray[np.int64]
+Pixels = npt.NDArray[np.uint8]
 
 
 class Explained(NamedTuple):
@@ -70,6 +72,15 @@ def _write_preview(path: Path, assignment: Assignment, data: experiment.Data) ->
     plain = data.pixels[data.train[np.linspace(0, len(data.train) - 1, PREVIEWED).astype(np.int64)]]
     random = augmentation.build(spec.augmentation, spec.seed, spec.dataset.image_size)
     columns = [plain, *(augmentation.preview(random, plain) for _ in range(VIEWS))]
-    lines = [np.concatenate(line, axis=1) for line in zip(*columns, strict=True)]
     with store.replacing(path) as temporary:
-        Image.fromarray(np.concatenate(lines, axis=0)).save(temporary, format="PNG")
+        Image.fromarray(_grid(columns)).save(temporary, format="PNG")
+
+
+def _grid(columns: Sequence[Pixels]) -> Pixels:
+    """Pictures (n, S, S, 3) beside each other, with white between them, more of it after the first column."""
+    gap = max(1, columns[0].shape[1] // 32)
+    framed = [
+        np.pad(column, ((0, 0), (gap, gap), (gap, 4 * gap if place == 0 else gap), (0, 0)), constant_values=255)
+        for place, column in enumerate(columns)
+    ]
+    return np.concatenate([np.concatenate(line, axis=1) for line in zip(*framed, strict=True)], axis=0)

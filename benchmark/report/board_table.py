@@ -94,7 +94,6 @@ def _columns(primary: str) -> list[Column]:
         Column(name.replace("_", " "), _AXIS_MEANING[name], name == "image_size", True)
         for name in (*AXES, "image_size", "weights", "training")
     ]
-    others = [name for name in SHOWN_METRICS if name != primary]
     return [
         Column("rank", "the places that this row may hold, all rows right at once in 95 % of boards", True, False),
         Column("state", "tied: may be the best one", False, False),
@@ -102,7 +101,11 @@ def _columns(primary: str) -> list[Column]:
         Column(_words(primary), f"on the test pictures with its 95 % interval; {_better(primary)}", True, False),
         Column("gap to best", "how much better the best may be", True, False),
         Column("seed sd", "standard deviation of the score over seeds", True, False),
-        *(Column(_words(name), f"with its 95 % interval; {_better(name)}", True, name != others[0]) for name in others),
+        *(
+            Column(_words(name), f"with its 95 % interval; {_better(name)}", True, True)
+            for name in SHOWN_METRICS
+            if name != primary
+        ),
         Column("validation", f"{_words(primary)} on validation, which chose the epoch", True, True),
         Column("rank on validation", "the place it would have by validation", True, True),
         Column("worst class", "the class with the lowest recall", True, False),

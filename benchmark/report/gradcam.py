@@ -67,12 +67,16 @@ def overlays(run: Path, manifest: Manifest, resize: Resize) -> list[Heated]:
 
 
 def blend(view: Image.Image, heat: npt.NDArray[np.uint8]) -> Image.Image:
-    """The RGB picture under the heat (h x w, 0..255), which is stretched to its size: warm where the heat is high."""
+    """The RGB picture under the heat (h x w, 0..255), which is stretched to its size: warm where the heat is high.
+
+    The picture loses its colours, so that what is warm in it is the heat alone.
+    """
     stretched = Image.fromarray(heat).resize(view.size, Image.Resampling.BILINEAR)
     share = np.asarray(stretched, np.float64)[:, :, None] / 255
     colour = _COOL + (_WARM - _COOL) * share
     opacity = _OPACITY * share
-    mixed = np.asarray(view, np.float64) * (1 - opacity) + colour * opacity
+    grey = np.asarray(view.convert("L").convert("RGB"), np.float64)
+    mixed = grey * (1 - opacity) + colour * opacity
     return Image.fromarray(np.rint(mixed).astype(np.uint8))
 
 

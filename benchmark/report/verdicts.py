@@ -87,7 +87,7 @@ def _recall(panel: Panel, names: tuple[str, ...]) -> Heat:
     worst = panel.classes[int(np.argmin(known))]
     return Heat(
         "Recall of each class", f"Share of each class's test pictures that are recognised, mean over seeds{few}. "
-        f"Known worst: {worst}. {_colours(shares)}", "candidate", "class", names[:ROWS],
+        f"Recognised least: {worst}. {_colours(shares)}", "candidate", "class", names[:ROWS],
         tuple(panel.classes[place] for place in kept), _stretched(shares), _texts(shares),
     )  # fmt: skip
 

@@ -61,12 +61,12 @@ SMALL = Course(48, 24, 900, 12, 32)
 # Moving averages of batch normalisation need some hundred steps, those of MobileNetV3 thousands.
 COURSES = {
     "lenet": SMALL,
-    "shallownet": Course(24, 12, 3000, 20, 32),
+    "shallownet": Course(32, 16, 3000, 15, 32),
     "minivgg": Course(48, 24, 900, 20, 16),
     "vggstyle": Course(48, 16, 900, 8, 32, 3e-4),
     "twotowers": Course(48, 16, 900, 8, 32, 3e-4),
-    "mobilenetv3small": Course(64, 28, 900, 40, 16),
-    "mobilenetv3large": Course(64, 28, 900, 30, 16),
+    "mobilenetv3small": Course(64, 28, 900, 38, 4),
+    "mobilenetv3large": Course(64, 28, 900, 38, 4),
     "resnet50v2": Course(64, 28, 900, 12, 16),
     "inceptionv3": Course(96, 32, 900, 10, 16),
     "xception": Course(72, 32, 900, 10, 16),

@@ -119,7 +119,7 @@ def test_a_class_that_is_never_guessed_has_a_report(sweep_of: Any, read: Callabl
     report.write(sweep.directory, "full")
     folder = store.run_directory(sweep.directory, sweep.records()[0].run_id)
     assert "none" in read((folder / "index.html").read_text("utf-8")).text
-    assert "Known worst: cat" in read(page_of(sweep)).text
+    assert "Recognised least: cat" in read(page_of(sweep)).text
 
 
 def test_a_folder_without_any_run_has_a_report(sweep_of: Any, read: Callable[[str], Any]) -> None:
