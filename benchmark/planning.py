@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +39,10 @@ class Prepared(NamedTuple):
     path: Path
     fingerprint: str
     """Of the pictures, labels and split; the first fold's stands for all folds, which are one partition."""
+    pictures: Mapping[str, int]
+    """How many each split has."""
+    is_even: bool
+    """Whether all classes have equally many training pictures."""
 
 
 class Planned(NamedTuple):
@@ -54,6 +58,8 @@ class Plan(NamedTuple):
 
     asked: dict[str, Planned]
     """By run id."""
+    known: list[RunRecord]
+    """Every whole record in the sweep's folder, as it was before anything is done."""
     bundles: list[Bundle]
     finished: int
     """Asked runs with a result that is kept."""
@@ -86,7 +92,7 @@ def prepare_all(jobs: Sequence[Job], terminal: Terminal) -> list[Planned]:
             manifests[key] = _prepared(job, manifest)
         data = manifests[key]
         if job.spec.weighting.rule != "none" and job.spec.weighting.focal_gamma == 0:
-            alike |= {job.spec.weighting.name} if data.manifest.counts["train"].nunique() == 1 else set()
+            alike |= {job.spec.weighting.name} if data.is_even else set()
         planned.append(Planned(job, _pending(job, data), data))
         recipe = (key, dataset.image_size, dataset.resize)
         if recipe not in decoded and not job.launcher.dry_run:
@@ -119,6 +125,7 @@ def plan(directory: Path, planned: Sequence[Planned]) -> Plan:
     chosen = {run.record.run_id for run in todo}
     return Plan(
         asked=asked,
+        known=survey.records,
         bundles=bundles([_todo(run) for run in todo], one.job.launcher.stack),
         finished=sum(known[run_id].finished for run_id in known.keys() & asked.keys() - chosen),
         again=Counter(status for status in tried if status != "pending"),
@@ -140,7 +147,7 @@ def is_stale(record: RunRecord) -> bool:
     return any(then.get(key) != now[key] for key in environment.SOFTWARE)
 
 
-def seconds(plan: Plan, records: Sequence[RunRecord]) -> float:
+def seconds(plan: Plan) -> float:
     """About how long the plan takes; the machine's speed is taken from finished runs of the same folder, if any."""
     todo = [run for bundle in plan.bundles for run in bundle.runs]
     if not todo:
@@ -148,7 +155,7 @@ def seconds(plan: Plan, records: Sequence[RunRecord]) -> float:
     launcher, machine = plan.todo[0].job.launcher, plan.todo[0].job.machine
     speeds = [
         work([_todo(plan.asked[record.run_id])]) / taken
-        for record in records
+        for record in plan.known
         if record.run_id in plan.asked and record.cost and record.cost.stacked == 1
         if (taken := record.cost.seconds_features + record.cost.seconds_train) > 1.0
     ]
@@ -168,21 +175,22 @@ def _is_wanted(run: Planned, known: RunRecord | None, stale: set[str]) -> bool:
 
 def _todo(run: Planned) -> Todo:
     """The run as its bundle sees it."""
-    spec, table = run.job.spec, run.data.manifest.table
-    counts = {str(split): int(number) for split, number in table["split"].value_counts().items()}
-    pictures = {split: counts.get(split, 0) for split in ("train", "val", "test")}
+    spec = run.job.spec
     gflops = registry.gflops(spec.backbone.name, spec.dataset.image_size)
-    return Todo(run.record.run_id, spec, pictures, gflops)
+    return Todo(run.record.run_id, spec, run.data.pictures, gflops)
 
 
 def _prepared(job: Job, manifest: Manifest) -> Prepared:
     """The manifest with its place in the sweep's folder."""
-    dataset = job.spec.dataset
-    if dataset.split != "kfold":
-        return Prepared(manifest, job.directory / "manifest.csv", manifest.fingerprint)
-    first = dataset.model_copy(update={"fold": 0})
-    whole = prepare(first, job.location, job.paths.cache, job.machine.workers, None) if dataset.fold else manifest
-    return Prepared(manifest, job.directory / f"manifest-fold{dataset.fold}.csv", whole.fingerprint)
+    dataset, counts = job.spec.dataset, manifest.counts
+    whole, name = manifest, "manifest.csv"
+    if dataset.split == "kfold":
+        name = f"manifest-fold{dataset.fold}.csv"
+        if dataset.fold:
+            first = dataset.model_copy(update={"fold": 0})
+            whole = prepare(first, job.location, job.paths.cache, job.machine.workers, None)
+    pictures = {split: int(counts[split].sum()) for split in ("train", "val", "test")}
+    return Prepared(manifest, job.directory / name, whole.fingerprint, pictures, counts["train"].nunique() == 1)
 
 
 def _require_one_board(directory: Path, first: RunRecord, records: Iterable[RunRecord]) -> None:

@@ -58,15 +58,14 @@ def _run_sweep(directory: Path, jobs: list[Job], show: Show | None) -> int:
     job, terminal = jobs[0], Terminal(directory, jobs[0].screen)
     planned = planning.prepare_all(jobs, terminal)
     plan = planning.plan(directory, planned)
-    records = store.survey(directory).records if directory.is_dir() else []
     terminal.say_plan(len(plan.asked), plan.finished, plan.again, plan.bundles)
     _warn(plan, terminal)
     if job.launcher.dry_run:
-        terminal.show_bundles(plan.bundles, planning.seconds(plan, records))
+        terminal.show_bundles(plan.bundles, planning.seconds(plan))
         return DONE
     directory.mkdir(parents=True, exist_ok=True)
     planning.write_manifests(plan.asked.values())
-    known = {record.run_id for record in records}
+    known = {record.run_id for record in plan.known}
     for one in plan.todo:
         if one.record.run_id not in known:
             store.write_record(directory, one.record)
@@ -74,10 +73,9 @@ def _run_sweep(directory: Path, jobs: list[Job], show: Show | None) -> int:
     if show:
         show(carried.board or publish.board(directory).board)
     _tidy(job, terminal)
-    unfinished = _unfinished(directory, plan)
     if show:
-        terminal.say_end(job.tracking, unfinished)
-    return INTERRUPTED if carried.interrupted else _exit_code(job, unfinished, len(plan.asked))
+        terminal.say_end(job.tracking, carried.unfinished)
+    return INTERRUPTED if carried.interrupted else _exit_code(job, carried.unfinished, len(plan.asked))
 
 
 class PackageMissing(RuntimeError):
@@ -88,15 +86,17 @@ class Carried(NamedTuple):
     """How the plan was carried out."""
 
     interrupted: bool
+    unfinished: list[RunRecord]
+    """The asked runs that have no result."""
     board: Leaderboard | None
     """As it was published last; None when there was nothing to do."""
 
 
 def _carry_out(directory: Path, plan: Plan, terminal: Terminal) -> Carried:
     """Do what the plan leaves to do, and publish it."""
-    references = _missing_baselines(directory, plan)
+    references = _missing_baselines(plan)
     if not plan.bundles and not references and not settlement.is_unsettled(directory):
-        return Carried(False, None)
+        return Carried(False, _unfinished(plan, plan.known), None)
     job = next(iter(plan.asked.values())).job
     with _crew(directory, job, terminal) as crew:
         if plan.todo:
@@ -119,7 +119,7 @@ def _carry_out(directory: Path, plan: Plan, terminal: Terminal) -> Carried:
         finally:
             if execution.stopped:
                 terminal.warn(f"stopped: {execution.stopped}")
-            unfinished = _unfinished(directory, plan)
+            unfinished = _unfinished(plan, store.survey(directory).records)
             illustrator.close()
             if illustrator.trouble:
                 terminal.warn(f"warning: the page of a run could not be drawn ({illustrator.trouble})")
@@ -127,7 +127,7 @@ def _carry_out(directory: Path, plan: Plan, terminal: Terminal) -> Carried:
             _report(directory, job, board, terminal)
             tracker.board(board)
             tracker.close("KILLED" if interrupted else "FAILED" if unfinished else "FINISHED")
-    return Carried(interrupted, board)
+    return Carried(interrupted, unfinished, board)
 
 
 def _crew(directory: Path, job: Job, terminal: Terminal) -> Crew:
@@ -170,9 +170,9 @@ def _warn(plan: Plan, terminal: Terminal) -> None:
         )
 
 
-def _missing_baselines(directory: Path, plan: Plan) -> list[Planned]:
+def _missing_baselines(plan: Plan) -> list[Planned]:
     """A run of every split whose reference rows are not there yet."""
-    found = {record.run_id for record in store.survey(directory).records if record.finished}
+    found = {record.run_id for record in plan.known if record.finished}
     splits = {one.data.path: one for one in plan.asked.values()}
     return [
         one
@@ -203,9 +203,9 @@ def _tidy(job: Job, terminal: Terminal) -> None:
         )
 
 
-def _unfinished(directory: Path, plan: Plan) -> list[RunRecord]:
-    """The asked runs that have no result."""
-    return [record for record in store.survey(directory).records if record.run_id in plan.asked and not record.finished]
+def _unfinished(plan: Plan, records: Sequence[RunRecord]) -> list[RunRecord]:
+    """Those of the asked runs among the records that have no result."""
+    return [record for record in records if record.run_id in plan.asked and not record.finished]
 
 
 def _exit_code(job: Job, unfinished: list[RunRecord], asked: int) -> int:
