@@ -111,10 +111,11 @@ def _remembered(known: memo.Known, rows: SourceRows) -> Examined:
 def _notes(rows: SourceRows) -> tuple[str, ...]:
     notes = list(rows.notes)
     if rows.passed_over:
-        files = (
-            "1 hidden file or thumbnail" if rows.passed_over == 1 else f"{rows.passed_over} hidden files and thumbnails"
+        notes.append(
+            "1 hidden file or thumbnail of an operating system was passed over"
+            if rows.passed_over == 1
+            else f"{rows.passed_over} hidden files and thumbnails of operating systems were passed over"
         )
-        notes.append(f"{files} of operating systems passed over")
     names = {name.lower() for name in rows.classes}
     if "train" in names and names <= set(STANDARD_NAMES):
         notes.append(
