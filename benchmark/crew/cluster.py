@@ -232,7 +232,7 @@ def _connect(address: str) -> None:
         if host:  # Ray itself would ask for minutes
             socket.create_connection((host, int(port)), SECONDS_TO_ANSWER).close()
         ray.init(address=address, **plain)
-    except (OSError, RuntimeError, ValueError) as error:
+    except Exception as error:  # Ray raises bare ones, too
         raise ClusterUnavailable(
             f"found no Ray cluster at launcher.ray.address={address} ({first_line(error)}); expected one that was "
             "started with `ray start`, or launcher.ray.address=local to start one on this machine"
