@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.predictions import Predictions
+from benchmark.registry import Registry
 
 SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
 """Probabilities are clipped here before a logarithm, as in the board's statistics and in scikit-learn."""
@@ -33,14 +33,14 @@ class Metric(NamedTuple):
         return left > right if self.higher_is_better else left < right
 
 
-_REGISTRY: dict[str, Metric] = {}
+_REGISTRY = Registry[Metric]("metric", UnknownMetric)
 
 
 def metric(*, higher_is_better: bool) -> Callable[[Callable[[Predictions], float]], Callable[[Predictions], float]]:
     """Register the function as the metric of its own name."""
 
     def register(compute: Callable[[Predictions], float]) -> Callable[[Predictions], float]:
-        _REGISTRY[compute.__name__] = Metric(compute.__name__, compute, higher_is_better)
+        _REGISTRY.add(compute.__name__, Metric(compute.__name__, compute, higher_is_better))
         return compute
 
     return register
@@ -52,21 +52,17 @@ def find(name: str) -> Metric:
     Raises:
         UnknownMetric: there is none.
     """
-    if name not in _REGISTRY:
-        near = difflib.get_close_matches(name, _REGISTRY, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ";"
-        raise UnknownMetric(f"unknown metric {name!r}{hint} there are {', '.join(_REGISTRY)}")
-    return _REGISTRY[name]
+    return _REGISTRY.find(name)
 
 
 def names() -> tuple[str, ...]:
     """The names of all metrics."""
-    return tuple(_REGISTRY)
+    return _REGISTRY.names
 
 
 def score_all(predictions: Predictions) -> dict[str, float]:
     """Every metric of these predictions, by name."""
-    return {name: float(one.compute(predictions)) for name, one in _REGISTRY.items()}
+    return {name: float(find(name).compute(predictions)) for name in names()}
 
 
 def confusion(predictions: Predictions) -> npt.NDArray[np.int64]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from typing import NamedTuple
 
 from benchmark import metrics
+from benchmark.registry import near
 
 
 class UnknownMonitor(ValueError):
@@ -36,7 +36,5 @@ def find(name: str) -> Monitor:
         )
     known = {f"val_{metric}": metric for metric in metrics.names()}
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-        hint = f"; did you mean {near[0]!r}?" if near else ";"
-        raise UnknownMonitor(f"unknown training.monitor {name!r}{hint} there are val_loss, {', '.join(known)}")
+        raise UnknownMonitor(f"unknown training.monitor {name!r}{near(name, ('val_loss', *known), cutoff=0.4)}")
     return Monitor(name, metrics.find(known[name]).better)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.registry import Registry
 from benchmark.spec import ScheduleSpec
 
 Rates = npt.NDArray[np.float64]
@@ -40,18 +40,18 @@ class Progress(NamedTuple):
 
 
 Schedule = Callable[[ScheduleSpec, Progress], Rates]
-_REGISTRY: dict[str, Schedule] = {}
+_REGISTRY = Registry[Schedule]("training.schedule.rule", UnknownSchedule)
 
 
 def schedule(compute: Schedule) -> Schedule:
     """Register the function, from its numbers and the progress to an epoch's rates (steps,), under its name."""
-    _REGISTRY[compute.__name__] = compute
+    _REGISTRY.add(compute.__name__, compute)
     return compute
 
 
 def names() -> tuple[str, ...]:
     """The names of all schedules."""
-    return tuple(_REGISTRY)
+    return _REGISTRY.names
 
 
 def find(name: str) -> Schedule:
@@ -60,11 +60,7 @@ def find(name: str) -> Schedule:
     Raises:
         UnknownSchedule: there is none.
     """
-    if name not in _REGISTRY:
-        near = difflib.get_close_matches(name, _REGISTRY, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ";"
-        raise UnknownSchedule(f"unknown training.schedule.rule {name!r}{hint} there are {', '.join(_REGISTRY)}")
-    return _REGISTRY[name]
+    return _REGISTRY.find(name)
 
 
 def rates(spec: ScheduleSpec, progress: Progress) -> npt.NDArray[np.float32]:

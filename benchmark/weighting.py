@@ -6,12 +6,13 @@ rate stay comparable between rules.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from benchmark.registry import Registry
 
 Counts = npt.NDArray[np.int64]
 Weights = npt.NDArray[np.float64]
@@ -38,18 +39,18 @@ class Weighting(Protocol):
 
 
 Rule = Callable[[Counts, float], Weights]
-_REGISTRY: dict[str, Rule] = {}
+_REGISTRY = Registry[Rule]("weighting.rule", UnknownWeighting)
 
 
 def rule(compute: Rule) -> Rule:
     """Register the function, from counts (K,) and beta to unnormalised weights (K,), under its own name."""
-    _REGISTRY[compute.__name__] = compute
+    _REGISTRY.add(compute.__name__, compute)
     return compute
 
 
 def names() -> tuple[str, ...]:
     """The names of all rules."""
-    return tuple(_REGISTRY)
+    return _REGISTRY.names
 
 
 def find(name: str) -> Rule:
@@ -58,11 +59,7 @@ def find(name: str) -> Rule:
     Raises:
         UnknownWeighting: there is none.
     """
-    if name not in _REGISTRY:
-        near = difflib.get_close_matches(name, _REGISTRY, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ";"
-        raise UnknownWeighting(f"unknown weighting.rule {name!r}{hint} there are {', '.join(_REGISTRY)}")
-    return _REGISTRY[name]
+    return _REGISTRY.find(name)
 
 
 def weigh(weighting: Weighting, labels: npt.NDArray[np.int64], classes: Sequence[str]) -> Weights:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import keras
@@ -14,6 +13,7 @@ import tensorflow as tf
 
 from benchmark.model import distortions, whitening
 from benchmark.model.seeds import derive
+from benchmark.registry import near
 from benchmark.spec import AugmentationSpec
 
 _MIXING = ("MixUp", "CutMix")
@@ -83,15 +83,15 @@ def preview(augmentation: Augmentation, images: npt.NDArray[np.uint8]) -> npt.ND
 def _build_layer(name: str, arguments: Mapping[str, Any], seed: int) -> keras.Layer:
     kind = _kinds().get(name)
     if kind is None:
-        raise InvalidAugmentation(f"unknown augmentation layer {name!r}{_near(name, names())}")
+        raise InvalidAugmentation(f"unknown augmentation layer {name!r}{near(name, names())}")
     known = [argument for argument in inspect.signature(kind).parameters if argument not in _NOT_IN_YAML]
     unknown = [argument for argument in arguments if argument not in known]
     if unknown:
         raise InvalidAugmentation(
-            f"augmentation layer {name}: unknown argument {unknown[0]!r}{_near(unknown[0], known)}"
+            f"augmentation layer {name}: unknown argument {unknown[0]!r}{near(unknown[0], known)}"
         )
     if name == "RandomFlip" and arguments.get("mode") not in (None, *_FLIPS):
-        raise InvalidAugmentation(f"augmentation layer RandomFlip: unknown mode{_near(str(arguments['mode']), _FLIPS)}")
+        raise InvalidAugmentation(f"augmentation layer RandomFlip: unknown mode{near(str(arguments['mode']), _FLIPS)}")
     try:
         # Half precision has too few digits for 0..255.
         return kind(**arguments, seed=seed, dtype="float32")
@@ -109,11 +109,6 @@ def _kinds() -> dict[str, type[keras.Layer]]:
         if is_image_layer and "seed" in inspect.signature(kind).parameters:
             found[name] = kind
     return found | distortions.registered()
-
-
-def _near(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"{f'; did you mean {near[0]!r}?' if near else ';'} there are {', '.join(known)}"
 
 
 def _require_same_size(built: keras.Layer, size: int) -> None:

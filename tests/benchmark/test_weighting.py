@@ -1,3 +1,4 @@
+import copy
 from types import SimpleNamespace
 
 import numpy as np
@@ -89,7 +90,7 @@ def test_an_epoch_is_shuffled_by_its_generator_alone() -> None:
 
 
 def test_a_new_rule_is_one_decorated_function(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weighting, "_REGISTRY", dict(weighting._REGISTRY))
+    monkeypatch.setattr(weighting, "_REGISTRY", copy.deepcopy(weighting._REGISTRY))
 
     @weighting.rule
     def cubic(counts: np.ndarray, beta: float) -> np.ndarray:
