@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
-from measuring import HERE, ROOT, Measured, Setting, at_least, median, plain
+from measuring import HERE, ROOT, Measured, Setting, at_least, median, plain, rounds
 
 PICTURES, WIDTH, CLASSES, EPOCHS, BATCH = 3000, 2048, 5, 30, 32
 
@@ -20,7 +20,8 @@ def measure(setting: Setting) -> list[Measured]:
     found = []
     for name, units, goal in (("linear", [], 20.0), ("dense (128 units)", [128], 2.0)):
         ratios, details = [], []
-        for _ in range(setting.repeats):
+        work = f"one more {name} head in a stack of 12 ({EPOCHS} epochs, {PICTURES} x {WIDTH})"
+        for _ in rounds(setting, work):
             keras = median(
                 plain("head", features=path, units=units, dropout=0.2, epochs=EPOCHS, batch=BATCH, runs=2)["seconds"]
             )
@@ -29,6 +30,5 @@ def measure(setting: Setting) -> list[Measured]:
             mine = median(json.loads(done.stdout.splitlines()[-1]))
             ratios.append(keras / mine)
             details.append(f"{keras:.2f} / {mine:.3f} s")
-        work = f"one more {name} head in a stack of 12 ({EPOCHS} epochs, {PICTURES} x {WIDTH})"
-        found.append(at_least(work, goal, median(ratios), ", ".join(details)))
+        found.append(at_least(work, goal, ratios, ", ".join(details)))
     return found

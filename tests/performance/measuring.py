@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,16 +16,23 @@ from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+STARTED = time.perf_counter()
 
 
 class Measured(NamedTuple):
-    """One figure: a ratio, or seconds where the goal is a time."""
+    """One figure: ratios, or seconds where the goal is a time, each from a round of its own."""
 
     work: str
     goal: str
-    value: float
+    values: tuple[float, ...]
     reached: bool
+    """Whether their median is."""
     detail: str
+
+    @property
+    def found(self) -> float:
+        """The median."""
+        return median(self.values)
 
 
 class Setting(NamedTuple):
@@ -36,18 +44,28 @@ class Setting(NamedTuple):
     """An Xception weights file without top, or random weights."""
     scratch: Path
     repeats: int
+    """Rounds, each with the other side's turn in it."""
     full: bool
     """Whether the data is the user's own; the drawn shapes are few, so that everything is quick."""
 
 
-def at_least(work: str, goal: float, value: float, detail: str) -> Measured:
+def at_least(work: str, goal: float, values: Iterable[float], detail: str) -> Measured:
     """A ratio that shall not be lower."""
-    return Measured(work, f">= {goal:g}", value, value >= goal, detail)
+    found = tuple(values)
+    return Measured(work, f">= {goal:g}", found, median(found) >= goal, detail)
 
 
-def at_most(work: str, goal: float, value: float, unit: str, detail: str) -> Measured:
+def at_most(work: str, goal: float, unit: str, values: Iterable[float], detail: str) -> Measured:
     """A value that shall not be higher."""
-    return Measured(work, f"< {goal:g} {unit}", value, value < goal, detail)
+    found = tuple(values)
+    return Measured(work, f"< {goal:g} {unit}", found, median(found) < goal, detail)
+
+
+def rounds(setting: Setting, work: str) -> Iterator[int]:
+    """The numbers of the rounds; says when each begins, and how long all has taken until then."""
+    for number in range(setting.repeats):
+        print(f"[{time.perf_counter() - STARTED:5.0f} s] {work}: round {number + 1} of {setting.repeats}", flush=True)
+        yield number
 
 
 def plain(kind: str, **values: Any) -> dict[str, Any]:

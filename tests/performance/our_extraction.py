@@ -1,9 +1,9 @@
-"""Images per second of our feature extraction and of the folded graph alone: our_extraction.py PIXELS NAME WEIGHTS"""
+"""Images per second of our feature extraction and of the folded graph alone: our_extraction.py PIXELS NAME WEIGHTS N"""
 
-import itertools
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -18,43 +18,49 @@ from backbones.build import build  # noqa: E402
 from backbones.registry import BackboneSpec  # noqa: E402
 from benchmark.model import passes, settings  # noqa: E402
 
-WARM_UP, BATCH = 2, 64
+WARM_UP, BATCH = 4, 64
+"""Batches that are not counted: at the beginning, and as many of ours at the end."""
 
 
 def main() -> None:
-    """Time both on the same pictures, tracing and folding not counted: a sweep pays for them once."""
+    """Time both in turn on the same pictures, tracing and folding not counted: a sweep pays for them once."""
     settings.configure(settings.Settings(2, True, "none"))
-    pixels, name, weights = np.load(sys.argv[1])["x"], sys.argv[2].lower(), sys.argv[3]
-    pixels = np.concatenate([pixels] * -(-passes.FOLDED_FROM // len(pixels)))
+    path, name, weights, rounds = Path(sys.argv[1]), sys.argv[2].lower(), sys.argv[3], int(sys.argv[4])
+    pixels = np.load(path, mmap_mode="r")
+    assert len(pixels) >= passes.FOLDED_FROM
     chosen = "none" if weights == "none" else f"{Path(weights).name}@sha256:00000000"
     spec = BackboneSpec(name=name, weights=chosen, pooling="avg", application=None)
     backbone = build(spec, pixels.shape[1], None if weights == "none" else Path(weights))
-    mine, alone = [], []
-    for _ in range(2):
-        mine.append(_ours(backbone, pixels))
-        alone.append(_folded(backbone, pixels))
-    print(json.dumps({"ours": max(mine), "graph": max(alone)}))
+    folded = _folded(backbone, pixels)
+    for start in range(0, WARM_UP * BATCH, BATCH):
+        folded(tf.constant(pixels[start : start + BATCH]))
+    found = [(_ours(backbone, pixels), _alone(folded, pixels)) for _ in range(rounds)]
+    print(json.dumps([{"ours": ours, "graph": graph} for ours, graph in found]))
 
 
 def _ours(backbone: keras.Model, pixels: np.ndarray) -> float:
-    """Images per second of the pass that fills the cache."""
-    batches = passes.plain(backbone, pixels)
-    sum(1 for _ in itertools.islice(batches, WARM_UP))
-    begun = time.perf_counter()
-    seen = sum(len(batch.rows) for batch in batches)
-    return seen / (time.perf_counter() - begun)
+    """Images per second of the pass that fills the cache.
+
+    Batches are begun before their turn. From one batch to another that has as many begun behind it, no more has been
+    done than was handed out.
+    """
+    seen = [(time.perf_counter(), batch.rows[-1]) for batch in passes.plain(backbone, pixels)]
+    (begun, first), (ended, last) = seen[WARM_UP], seen[-1 - WARM_UP]
+    return float((last - first) / (ended - begun))
 
 
-def _folded(backbone: keras.Model, pixels: np.ndarray) -> float:
-    """Images per second of the graph with its variables folded to constants, fed from memory."""
+def _folded(backbone: keras.Model, pixels: np.ndarray) -> Callable[[tf.Tensor], list[tf.Tensor]]:
+    """The network's graph with its variables folded to constants."""
     graph = tf.function(
         lambda batch: backbone(tf.cast(batch, tf.float32), training=False),
         input_signature=[tf.TensorSpec((None, *pixels.shape[1:]), tf.uint8)],
         autograph=False,
-    ).get_concrete_function()
-    folded = convert_variables_to_constants_v2(graph)
-    for _ in range(WARM_UP):
-        folded(tf.constant(pixels[:BATCH]))
+    )
+    return convert_variables_to_constants_v2(graph.get_concrete_function())
+
+
+def _alone(folded: Callable[[tf.Tensor], list[tf.Tensor]], pixels: np.ndarray) -> float:
+    """Images per second of the folded graph, one batch after the other."""
     begun = time.perf_counter()
     for start in range(0, len(pixels), BATCH):
         folded(tf.constant(pixels[start : start + BATCH]))
