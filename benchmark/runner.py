@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import functools
 import logging
-import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 
-from benchmark import environment, exhibits, metrics, store
+from benchmark import environment, exhibits, metrics, store, vitals
 from benchmark.errors import sentence
 from benchmark.jobs import Assignment, Order
-from benchmark.model import activations, experiment, latency, settings
+from benchmark.model import experiment, latency, settings
 from benchmark.predictions import InvalidPredictions, Predictions
 from benchmark.records import Cost, Failure, Latency, RunRecord, Status
+from benchmark.vitals import Peak
 from datasets.manifest import Manifest
 from datasets.pixels import pixels
 
@@ -29,14 +27,12 @@ log = logging.getLogger(__name__)
 Tell = Callable[[str, str, dict[str, Any]], None]
 """Told a kind, a run id and facts: `epoch` and its row; `pictures` that passed through a frozen part, of how many."""
 Outcome = experiment.Result | Exception
-PASS_FACTS = ("done", "of", "rate")
-"""What `benchmark.model.activations` logs about a pass: pictures, of all, a second."""
 SPLITS = ("train", "val", "test")
 
 
 def run(order: Order, tell: Tell) -> None:
     """Do the ordered runs and write their files and records; it never raises for what happens inside them."""
-    with _watching_passes(functools.partial(tell, "pictures", order.runs[0].planned.run_id)):
+    with vitals.watched_passes(functools.partial(tell, "pictures", order.runs[0].planned.run_id)):
         if len(order.runs) > 1:
             try:
                 _together(order, tell)
@@ -51,7 +47,7 @@ def run(order: Order, tell: Tell) -> None:
 def _together(order: Order, tell: Tell) -> None:
     """A stack of runs in one compiled program."""
     began, runs = time.perf_counter(), order.runs
-    with _peak_memory() as peak:
+    with vitals.peak_memory() as peak:
         data, seconds_pixels = _data(order.manifest, runs[0])
         outcomes: list[Outcome] = experiment.run_stack(
             [one.spec for one in runs],
@@ -79,7 +75,7 @@ def _refer(member: Assignment, first: str, outcome: Outcome) -> None:
 def _alone(manifest: Path, assignment: Assignment, tell: Tell) -> None:
     """One run; a batch that does not fit into memory is halved once."""
     began, run_id = time.perf_counter(), assignment.planned.run_id
-    with _peak_memory() as peak:
+    with vitals.peak_memory() as peak:
         record = _attempt(manifest, assignment, tell)
         if record.status == "oom" and assignment.batch_size > 1:
             assignment = assignment.model_copy(update={"batch_size": assignment.batch_size // 2})
@@ -167,7 +163,7 @@ def _exhibited(
     return record
 
 
-def _write(assignment: Assignment, record: RunRecord, seconds: float, peak: _Peak, stacked: int) -> None:
+def _write(assignment: Assignment, record: RunRecord, seconds: float, peak: Peak, stacked: int) -> None:
     """Put the record there, last of the run's files."""
     measured = {"seconds_total": seconds, "peak_memory_mb": peak.megabytes, "stacked": stacked}
     cost = record.cost and record.cost.model_copy(update=measured)
@@ -245,46 +241,3 @@ def _failure(error: Exception) -> tuple[Status, Failure]:
         return "failed", Failure(kind=kind, message=sentence(error))
     first = next((line for line in str(error).splitlines() if line.strip()), "no message; see the log")
     return "failed", Failure(kind=kind, message=first if len(str(error)) > 500 else str(error))
-
-
-@contextmanager
-def _watching_passes(tell: Callable[[dict[str, Any]], None]) -> Iterator[None]:
-    """Tell how far a pass through a frozen part has come, which its log says every few seconds."""
-
-    class Watcher(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if isinstance(record.args, tuple) and len(record.args) == len(PASS_FACTS):
-                tell(dict(zip(PASS_FACTS, record.args, strict=True)))
-
-    watcher, logger = Watcher(), logging.getLogger(activations.__name__)
-    logger.addHandler(watcher)
-    try:
-        yield
-    finally:
-        logger.removeHandler(watcher)
-
-
-class _Peak:
-    """The highest resident memory seen so far, in 10^6 bytes."""
-
-    megabytes = 0.0
-
-
-@contextmanager
-def _peak_memory() -> Iterator[_Peak]:
-    """Watch this process's resident memory, five times a second, while the block runs."""
-    peak, process, over = _Peak(), psutil.Process(), threading.Event()
-
-    def watch() -> None:
-        while True:
-            peak.megabytes = max(peak.megabytes, process.memory_info().rss / 1e6)
-            if over.wait(0.2):
-                return
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield peak
-    finally:
-        over.set()
-        watcher.join()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Literal
 
 import keras
 import numpy as np
@@ -47,7 +48,7 @@ def learn(study: Study, on_epoch: Callable[[Row], None]) -> Result:
         test=predictions[1],
         model=TrainedModel(study.blueprint, study.stages[-1], course.best.weights),
         seconds=Seconds(learning.seconds, training, time.perf_counter() - start, course.waited),
-        path="cached" if learning.seconds else "whole",
+        path=learning.path,
         notes=tuple(dict.fromkeys(learning.notes)),
     )
 
@@ -62,6 +63,8 @@ class _Learning:
 
     def __init__(self, study: Study, network: Network) -> None:
         self.seconds = 0.0
+        self.path: Literal["whole", "cached"] = "whole"
+        """`cached` as soon as one stage learns from kept activations."""
         self.notes = list(study.notes)
         self.predict: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float32]]
         self._study = study
@@ -84,6 +87,7 @@ class _Learning:
         study = self._study
         source = sources.source(study, stage, lambda: self._network.split(stage))
         self.seconds += source.seconds
+        self.path = source.path if source.path == "cached" else self.path
         self.notes += source.notes
         examples = source.examples
         feeding = Feeding(steps.batches_of(examples.inputs), steps.batches_of(examples.targets))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import keras
 import numpy as np
@@ -33,6 +33,8 @@ class Source(NamedTuple):
     """Places among the examples in the order of an epoch, which is counted from 1 over all stages."""
     inputs: Inputs
     """(N, ...) of all pictures, not augmented."""
+    path: Literal["whole", "cached"]
+    """Whether every epoch passes pictures through the whole network, or activations through what learns."""
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
     """What it took to have the activations."""
@@ -71,7 +73,7 @@ def reuses(study: Study, stage: Stage) -> bool:
 def pictures(study: Study) -> Source:
     """Every epoch passes pictures through the whole network."""
     data = study.data
-    return Source(Examples(data.pixels, data.train, data.labels[data.train]), study.order, data.pixels)
+    return Source(Examples(data.pixels, data.train, data.labels[data.train]), study.order, data.pixels, "whole")
 
 
 def from_kept(study: Study, kept: Kept) -> Source:
@@ -79,7 +81,7 @@ def from_kept(study: Study, kept: Kept) -> Source:
     labels, pictures = study.data.labels[study.data.train], len(study.data.train)
     notes, seconds, plain = kept.notes, kept.seconds, kept.plain.values
     if kept.views is None:
-        return Source(Examples(plain, study.data.train, labels), study.order, plain, notes, seconds)
+        return Source(Examples(plain, study.data.train, labels), study.order, plain, "cached", notes, seconds)
     views = sharing.views(study.spec)
     targets = np.tile(labels, views) if kept.views.targets is None else kept.views.targets
     examples = Examples(kept.views.values, np.arange(views * pictures), targets)
@@ -88,7 +90,7 @@ def from_kept(study: Study, kept: Kept) -> Source:
         places = study.order(epoch)
         return drawn_views(study.spec.seed, epoch, len(places), views) * pictures + places
 
-    return Source(examples, order, plain, notes, seconds)
+    return Source(examples, order, plain, "cached", notes, seconds)
 
 
 def keep(study: Study, stage: Stage, split: Callable[[], Split]) -> Kept:
