@@ -22,6 +22,7 @@ from benchmark import publish, store, tracking
 from benchmark.metrics import score_all
 from benchmark.predictions import Predictions
 from benchmark.records import Baseline, RunRecord
+from benchmark.store import files, writing
 from datasets.manifest import COLUMNS, REJECTED_COLUMNS, Manifest
 
 FAULTS = (errno.ENOSPC, errno.EIO, errno.EACCES)
@@ -53,7 +54,8 @@ class Disk:
                 if fails:
                     raise OSError(self._fault, os.strerror(self._fault), str(path))
 
-        monkeypatch.setattr(store, "replacing", failing)
+        for module in (store, files, writing):
+            monkeypatch.setattr(module, "replacing", failing)
 
     def fail(self, at: int, fault: int, step: str) -> None:
         """Let the write with this number fail, counted from 1."""
