@@ -82,6 +82,12 @@ class PackageMissing(RuntimeError):
     """A package that only some sweeps need is not installed."""
 
 
+class ResultsGone(RuntimeError):
+    """What a sweep had written is not there any more."""
+
+    exit_code = RUNS_FAILED
+
+
 class Carried(NamedTuple):
     """How the plan was carried out."""
 
@@ -117,6 +123,7 @@ def _carry_out(directory: Path, plan: Plan, terminal: Terminal) -> Carried:
         except KeyboardInterrupt:
             interrupted = True
         finally:
+            _require_results(directory, plan)
             if execution.stopped:
                 terminal.warn(f"stopped: {execution.stopped}")
             unfinished = _unfinished(plan, store.survey(directory).records)
@@ -128,6 +135,21 @@ def _carry_out(directory: Path, plan: Plan, terminal: Terminal) -> Carried:
             tracker.board(board)
             tracker.close("KILLED" if interrupted else "FAILED" if unfinished else "FINISHED")
     return Carried(interrupted, unfinished, board)
+
+
+def _require_results(directory: Path, plan: Plan) -> None:
+    """Refuse to publish the board of a folder that went away: another would be made in its place.
+
+    Raises:
+        ResultsGone: the records that were there when the sweep began are not.
+    """
+    gone = [run for run in plan.asked if not (store.run_directory(directory, run) / "record.json").exists()]
+    if gone:
+        raise ResultsGone(
+            f"found {directory} without the records of {len(gone)} of {len(plan.asked)} runs that were there before (a "
+            "disk or network drive that went away?); expected them to stay: bring it back and give the same command "
+            "again, which finishes the rest"
+        )
 
 
 def _crew(directory: Path, job: Job, terminal: Terminal) -> Crew:
