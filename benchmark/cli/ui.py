@@ -15,6 +15,9 @@ import typer
 from benchmark.cli.output import echo
 from benchmark.errors import ConfigurationError
 
+VIEW = "bench"
+"""The columns of MLflow's table that a sweep has chosen."""
+
 Results = Annotated[Path, typer.Argument(metavar="[RESULTS]", help="The results folder, not a sweep's.")]
 Host = Annotated[str, typer.Option(help="Whom it answers: 127.0.0.1 is this machine alone.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Where it listens.")]
@@ -51,10 +54,15 @@ def ui(results: Results = Path("results"), host: Host = "127.0.0.1", port: Port 
 def _newest(database: Path) -> str:
     """The page of the experiment that the newest run belongs to; nothing where there is none."""
     newest = "SELECT experiment_id FROM runs WHERE lifecycle_stage = 'active' ORDER BY start_time DESC LIMIT 1"
+    view = "SELECT 1 FROM experiment_tags WHERE experiment_id = ? AND key = ?"
     try:
         with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
             found = connection.execute(newest).fetchone()
+            has_view = found and connection.execute(view, (found[0], f"mlflow.sharedViewState.{VIEW}")).fetchone()
     except sqlite3.Error:
         return ""
-    # Without the last word MLflow shows what it has for language models.
-    return "" if found is None else f"/#/experiments/{found[0]}/runs?workflowType=machine_learning"
+    if found is None:
+        return ""
+    # Without the first word MLflow shows what it has for language models, without the second a table without metrics.
+    words = ["workflowType=machine_learning", *([f"viewStateShareKey={VIEW}"] if has_view else [])]
+    return f"/#/experiments/{found[0]}/runs?{'&'.join(words)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sqlite3
 import subprocess
 import sys
@@ -16,7 +17,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from benchmark import environment, store, tracking
+from benchmark.cli.ui import _newest
 from benchmark.tracking import tracker as tracker_module
+from benchmark.tracking.opening import VIEW_TAG, open_experiment
 
 Search = Callable[[str], list[Run]]
 
@@ -253,3 +256,26 @@ def test_a_database_is_in_wal_mode_so_that_readers_do_not_hold_up_writers(folder
     connection = sqlite3.connect(folder.path.parent / "mlflow.db")
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
+
+
+def test_the_table_of_mlflow_opens_with_metrics(folder: Any, found: Search) -> None:
+    """The view that `bench ui` names is kept with the experiment, and its columns are there."""
+    tracker = open_tracker(folder)
+    run_one(tracker, folder, 0)
+    tracker.board(folder.board())
+    uri = tracking.default_uri(folder.path.parent)
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name("drawn")
+    columns = json.loads(experiment.tags[VIEW_TAG])["selectedColumns"]
+    runs = [*found("candidate"), *found("run"), *found("sweep")]
+    known = {f"metrics.`{name}`" for run in runs for name in run.data.metrics}
+    known |= {f"params.`{name}`" for run in runs for name in run.data.params}
+    assert len(columns) > 10
+    not_drawn = {"metrics.`parameters/trainable`", "metrics.`best/balanced_accuracy`"}
+    assert set(columns) - known <= not_drawn
+    database = folder.path.parent / "mlflow.db"
+    assert _newest(database).endswith("runs?workflowType=machine_learning&viewStateShareKey=bench")
+    client.delete_experiment_tag(experiment.experiment_id, VIEW_TAG)
+    assert _newest(database).endswith("runs?workflowType=machine_learning")
+    open_experiment(uri, folder.path.parent, "drawn")
+    assert VIEW_TAG in client.get_experiment_by_name("drawn").tags
