@@ -23,6 +23,7 @@ MOST = 64
 _SIDE = 128
 _COOL, _WARM = np.array([213.0, 94.0, 0.0]), np.array([255.0, 235.0, 90.0])
 _OPACITY = 0.7
+_DIMMED = 0.75
 
 
 class Heated(NamedTuple):
@@ -69,13 +70,13 @@ def overlays(run: Path, manifest: Manifest, resize: Resize) -> list[Heated]:
 def blend(view: Image.Image, heat: npt.NDArray[np.uint8]) -> Image.Image:
     """The RGB picture under the heat (h x w, 0..255), which is stretched to its size: warm where the heat is high.
 
-    The picture loses its colours, so that what is warm in it is the heat alone.
+    The picture loses its colours and some light, so that what is warm and bright in it is the heat alone.
     """
     stretched = Image.fromarray(heat).resize(view.size, Image.Resampling.BILINEAR)
     share = np.asarray(stretched, np.float64)[:, :, None] / 255
     colour = _COOL + (_WARM - _COOL) * share
     opacity = _OPACITY * share
-    grey = np.asarray(view.convert("L").convert("RGB"), np.float64)
+    grey = _DIMMED * np.asarray(view.convert("L").convert("RGB"), np.float64)
     mixed = grey * (1 - opacity) + colour * opacity
     return Image.fromarray(np.rint(mixed).astype(np.uint8))
 

@@ -72,9 +72,9 @@ COURSES = {
     "mobilenetv3small": Course(64, 28, 900, 38, 4),
     "mobilenetv3large": Course(64, 28, 900, 38, 4),
     "resnet50v2": Course(64, 28, 900, 12, 16),
-    "inceptionv3": Course(96, 32, 900, 10, 16),
-    "xception": Course(72, 32, 900, 10, 16),
-    "keras_application": Course(64, 28, 900, 12, 16),
+    "inceptionv3": Course(96, 32, 900, 10, 8),
+    "xception": Course(72, 32, 900, 10, 8),
+    "keras_application": Course(64, 28, 900, 10, 8),
 }
 APPLICATION = "DenseNet121"
 """Stands for all others of keras.applications."""
