@@ -15,7 +15,8 @@ def test_a_folder_that_goes_away_loses_nothing_and_is_finished_when_it_is_back(t
     words = [
         sys.executable, "-m", "benchmark", "-m", "dataset.max_per_class=15", "backbone=shallownet", "seed=range(4)",
         "training.epochs=6", "training.patience=null", "dataset.image_size=16", "tracking=none", "report.level=none",
-        "machine.measure_latency=false", "sweep.name=s", f"paths.results={results}", f"paths.cache={tmp_path / 'cache'}",
+        "machine.measure_latency=false", "sweep.name=s", f"paths.results={results}",
+        f"paths.cache={tmp_path / 'cache'}",
     ]  # fmt: skip
     sweep = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     records = "s/runs/shallownet*/record.json"
