@@ -104,7 +104,7 @@ def _carry_out(directory: Path, plan: Plan, terminal: Terminal) -> Carried:
     if not plan.bundles and not references and not settlement.is_unsettled(directory):
         return Carried(False, _unfinished(plan, plan.known), None)
     job = next(iter(plan.asked.values())).job
-    with _crew(directory, job, terminal) as crew:
+    with _crew(directory, plan, terminal) as crew:
         if plan.todo:
             crew.warm_up(plan.todo[0].job)  # Keras loads there while MLflow loads here
         from benchmark.execution import Execution, Surroundings  # noqa: PLC0415 - brings MLflow, which takes seconds
@@ -152,14 +152,15 @@ def _require_results(directory: Path, plan: Plan) -> None:
         )
 
 
-def _crew(directory: Path, job: Job, terminal: Terminal) -> Crew:
+def _crew(directory: Path, plan: Plan, terminal: Terminal) -> Crew:
     """The workers, here or in a cluster.
 
     Raises:
         PackageMissing: the cluster's package is not installed.
         ClusterUnavailable: the cluster cannot be reached.
     """
-    if job.launcher.engine == "local":
+    job = next(iter(plan.asked.values())).job
+    if job.launcher.engine == "local" or not plan.bundles:
         return LocalCrew(directory / "worker.log", job.launcher.workers_here)
     try:
         from benchmark.crew.cluster import RayCrew  # noqa: PLC0415 - an extra
@@ -167,7 +168,7 @@ def _crew(directory: Path, job: Job, terminal: Terminal) -> Crew:
         raise PackageMissing(
             f"found no package {error.name}; expected the extra `ray` for launcher.engine=ray: pip install '.[ray]'"
         ) from error
-    return RayCrew(directory, job, terminal.say)
+    return RayCrew(directory, job, len(plan.bundles), terminal.say)
 
 
 def _report(directory: Path, job: Job, board: Leaderboard, terminal: Terminal) -> None:

@@ -50,8 +50,10 @@ class _Place:
 class RayCrew:
     """Up to `launcher.workers` workers on the machines of a cluster; null = as many as there is room for."""
 
-    def __init__(self, directory: Path, job: Job, say: Callable[[str], None]) -> None:
+    def __init__(self, directory: Path, job: Job, most: int, say: Callable[[str], None]) -> None:
         """Connect to the cluster; the job's machine and launcher settings hold for the whole crew.
+
+        There is work for `most` workers.
 
         Raises:
             ClusterUnavailable: there is no cluster at this address, or no machine of it is large enough.
@@ -64,7 +66,7 @@ class RayCrew:
         self._kept: dict[Path, Any] = {}
         self._hosts: set[str] = set()
         self._asked, self._patient = time.monotonic(), True
-        size = job.launcher.workers or self._room()
+        size = min(job.launcher.workers or self._room(), most)
         store.write_text(self._mark, self._mark.name)
         self._places = [self._hire() for _ in range(size)]
         say(
