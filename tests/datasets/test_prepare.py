@@ -165,7 +165,7 @@ def test_unreadable_files_and_strays_are_listed_with_reason_and_class(prepared, 
         {"path": "cat/broken.png", "reason": "empty: the file has 0 bytes", "class": "cat"},
         {"path": "dog/notes.txt", "reason": "not an image: no known format in its first bytes", "class": "dog"},
     ]
-    assert said(manifest, "1 hidden files")
+    assert said(manifest, "1 hidden file")
     assert (root / "cat" / "broken.png").exists()
 
 
