@@ -212,11 +212,13 @@ class Terminal:
             self.warn(f"  {len(records)} x {reason} ({records[0].run_id}{others})")
         if len(alike) > MOST_REASONS:
             self.warn(f"  {len(alike) - MOST_REASONS} other reasons")
-        self.say(f"files: {here}/leaderboard.csv, leaderboard.md, report.html, costs.csv, runs.csv, runs/")
+        names = ["leaderboard.csv", "leaderboard.md", "report.html", "costs.csv", "runs.csv"]
+        there = [name for name in names if (self._directory / name).is_file()]
+        self.say(f"files: {here}/{', '.join([*there, 'runs/'])}")
         is_remote = server is not None and server.startswith("http")
         if server is not None and is_remote:
             self.say(f"MLflow: {without_credentials(server)}")
-        second = (f"failures {here}", "why runs failed, with their tracebacks")
+        second = (f"failures {here}", "why runs failed, and how to run them again")
         third = (f"ui {_short(self._directory.parent)}", "every run and curve in MLflow")
         steps = [
             (f"report {here} --open", "the report in a browser"),

@@ -12,6 +12,7 @@ from benchmark.cli.boards import show_board
 
 def plan(
     words: Annotated[list[str], typer.Argument(help="The sweep's words, as after `python -m benchmark -m`.")],
+    multirun: Annotated[bool, typer.Option("--multirun", "-m", hidden=True, help="A plan is always a sweep's.")] = True,
 ) -> int:
     """Compose and validate a sweep, show what it would compute and about how long it takes; run nothing.
 

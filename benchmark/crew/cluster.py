@@ -203,9 +203,13 @@ class RayCrew:
         ]
         room = int(sum(rooms))
         if room == 0:
+            largest = max((int(machine.get("CPU", 0)) for machine in _machines()), default=0)
+            needs, way_out = (f"{cpus} processors", "lower machine.threads")
+            if gpus:
+                needs, way_out = f"{needs} and {gpus:g} GPUs", f"{way_out} or launcher.ray.gpus_per_worker"
             raise ClusterUnavailable(
-                f"found no machine in the Ray cluster with {cpus} free processors and {gpus:g} GPUs for a worker; "
-                "expected at least one: lower machine.threads or launcher.ray.gpus_per_worker"
+                f"found no machine in the Ray cluster with the {needs} that a worker needs (the largest has {largest} "
+                f"processors); expected at least one: {way_out}"
             )
         return room
 
