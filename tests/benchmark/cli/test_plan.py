@@ -1,0 +1,27 @@
+"""bench plan: what a sweep would do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmark import cli
+
+WORDS = ["dataset.max_per_class=12", "backbone=shallownet,lenet", "seed=0,1"]
+
+
+def test_a_plan_says_what_would_run_and_runs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results = f"paths.results={tmp_path}"
+    assert cli.run(["plan", *WORDS, results]) == 0
+    said = capsys.readouterr().out
+    assert "4 runs: 0 finished, 4 new" in said
+    assert "nothing was run" in said
+    assert not list(tmp_path.glob("*/runs"))
+    assert cli.run(["plan", "-m", *WORDS, results]) == 0, "the words of a sweep may be taken as they are"
+    assert "4 runs" in capsys.readouterr().out
+
+
+def test_a_plan_that_cannot_be_composed_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["plan", "backbone=lenett", f"paths.results={tmp_path}"]) == 1
+    assert "did you mean 'lenet'" in capsys.readouterr().err
