@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -25,6 +27,7 @@ LEAST_FREE_GB = 1.0
 AMPLE_FREE_GB = 10.0
 LEAST_MEMORY_GB = 2.0
 """For a worker process; Keras alone takes half a gigabyte."""
+SECONDS_TO_ANSWER = 5.0
 
 
 class Finding(NamedTuple):
@@ -44,6 +47,8 @@ def examine_machine(jobs: Sequence[Job]) -> Iterator[Finding]:
     yield _cores(jobs[0])
     yield _memory(jobs[0])
     yield _gpu()
+    if jobs[0].launcher.engine == "ray":
+        yield _cluster(jobs[0])
     for name, path in {"results": jobs[0].paths.results, "cache": jobs[0].paths.cache}.items():
         yield _disk(name, path)
 
@@ -128,6 +133,21 @@ def _cores(job: Job) -> Finding:
     if used > cores:
         return Finding("cores", "warning", text, "lower launcher.workers or machine.threads")
     return Finding("cores", "ok", text)
+
+
+def _cluster(job: Job) -> Finding:
+    """Whether something listens at the cluster's address; only the sweep itself joins it."""
+    address = job.launcher.ray.address
+    if importlib.util.find_spec("ray") is None:
+        return Finding("cluster", "problem", "found no package ray", "pip install '.[ray]'")
+    host, _, port = address.rpartition(":")
+    if host:
+        try:
+            socket.create_connection((host, int(port)), SECONDS_TO_ANSWER).close()
+        except (OSError, ValueError) as error:
+            remedy = "start it with `ray start`, or mend launcher.ray.address"
+            return Finding("cluster", "problem", f"no Ray cluster answers at {address}: {sentence(error)}", remedy)
+    return Finding("cluster", "ok", f"launcher.ray.address={address}")
 
 
 def _memory(job: Job) -> Finding:

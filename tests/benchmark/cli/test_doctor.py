@@ -36,12 +36,14 @@ def test_a_sweep_that_can_run_has_no_problem(tmp_path: Path) -> None:
 
 
 def test_every_problem_is_found_in_one_go_and_the_rest_goes_on(tmp_path: Path) -> None:
-    words = ["plugins=[faulty_backbones]", "backbone.name=killed,raising,tiny", f"dataset.root={tmp_path}/nowhere"]
+    words = ["plugins=[faulty_backbones]", "backbone.name=killed,raising,tiny", f"dataset.root={tmp_path}/nowhere",
+             "launcher.engine=ray", "launcher.ray.address=127.0.0.1:9"]  # fmt: skip
     code, said = examine(
         tmp_path, "dataset=folder", "dataset.image_size=16", "tracking.uri=http://u:secret@127.0.0.1:9", *words
     )
     assert code == 1
     problems = [line for line in said.splitlines() if line.startswith("PROBLEM")]
+    assert any("cluster" in line and "127.0.0.1:9" in line for line in problems), said
     assert any("MLflow" in line and "->" in line for line in problems), said
     assert any("data " in line and "nowhere" in line for line in problems), said
     assert any("backbone killed" in line and "signal 9" in line for line in problems), said
