@@ -134,13 +134,16 @@ class RayCrew:
         actor = hired.remote(str(self._options.scratch) if self._options.scratch else None)
         return _Place(actor, actor.look.remote(str(self._mark), self._mark.name))
 
+    def _refill(self, place: _Place) -> None:
+        """Another actor for a place that has lost its own."""
+        self._places[self._places.index(place)] = self._hire()
+
     def _welcome(self, place: _Place) -> None:
         """An actor runs now, or could not."""
         try:
             place.sight = ray.get(place.looking)
         except RayActorError:
-            fresh = self._hire()  # its machine went away before it had begun
-            place.actor, place.looking = fresh.actor, fresh.looking
+            self._refill(place)  # its machine went away before it had begun
             return
         except RayError as error:
             raise ClusterUnavailable(
@@ -164,9 +167,7 @@ class RayCrew:
         try:
             said: Said = ray.get(next(place.stream))
         except RayActorError:
-            fresh = self._hire()
-            place.actor, place.looking, place.sight = fresh.actor, fresh.looking, None
-            place.order, place.network = None, ""
+            self._refill(place)
             message = "the machine of this worker went away, or the worker was ended from outside"
             return [Event(order, death=Death("lost", message, "lost"))]
         except RayError as error:
