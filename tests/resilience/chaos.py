@@ -54,7 +54,7 @@ def undisturbed(results: Path, seeds: int) -> float:
     sweep = subprocess.Popen(words(results, seeds), stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, cwd=ROOT)
     while sweep.poll() is None:
         time.sleep(0.1)
-        if not first and any((results / "chaos").glob("runs/[!b]*/history.csv")):
+        if not first and _results(results):
             first = time.monotonic() - began
     if sweep.returncode != 0:
         raise RuntimeError(f"the undisturbed sweep ended with {sweep.returncode}")
@@ -64,15 +64,20 @@ def undisturbed(results: Path, seeds: int) -> float:
 def disturbed(
     results: Path, seeds: int, kills: int, longest: float, chance: random.Random
 ) -> tuple[int, int, list[str]]:
-    """Kill up to so often, `longest` seconds apart at most, until the sweep ends; kills, starts, runs done twice."""
+    """Kill up to so often, `longest` seconds apart at most, until the sweep ends; kills, starts, runs done twice.
+
+    However fast the machine, no start gets past its first result unharmed while kills are left.
+    """
     starts, done, finished, twice = 0, 0, dict[str, str](), set[str]()
     while True:
         starts += 1
         sweep = psutil.Popen(words(results, seeds), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
+        before = _results(results)
         while sweep.poll() is None:
             until = time.monotonic() + chance.uniform(0.2, longest)
-            while done < kills and time.monotonic() < until and sweep.poll() is None:
+            while done < kills and time.monotonic() < until and sweep.poll() is None and _results(results) == before:
                 time.sleep(0.02)
+            before = _results(results)
             if sweep.poll() is None and done < kills:
                 _kill(sweep, chance)
                 done += 1
@@ -123,6 +128,11 @@ def _kill(sweep: psutil.Popen, chance: random.Random) -> None:
             sweep.wait(timeout=30)
     except (psutil.NoSuchProcess, ProcessLookupError):
         return
+
+
+def _results(results: Path) -> int:
+    """How many trained runs have written their history."""
+    return len(list(results.glob("chaos/runs/[!b]*/history.csv")))
 
 
 def _finished(results: Path) -> dict[str, str]:
