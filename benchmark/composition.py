@@ -48,7 +48,7 @@ class Composer:
         composed = copy.deepcopy(self._composed[choices])
         OmegaConf.set_struct(composed, True)
         ConfigLoaderImpl._apply_overrides_to_config(values, composed)
-        if self._engine:
+        if self._engine and OmegaConf.is_dict(composed.launcher):
             composed.launcher.engine = self._engine
         return composed
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import hashlib
 import os
 import re
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
+from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
@@ -24,6 +24,7 @@ from benchmark import environment, metrics, monitors, schedules, weighting
 from benchmark.errors import ConfigurationError
 from benchmark.jobs import Job
 from benchmark.plugins import load_plugin
+from benchmark.registry import nearest
 from benchmark.spec import RunSpec
 from datasets.spec import DatasetLocation, DatasetSpec
 
@@ -104,7 +105,8 @@ def _require_every_option(content: Mapping[str, Any]) -> None:
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             continue
         if not isinstance(content[group], Mapping):
-            raise ConfigurationError(f"found {group}={content[group]}; expected options: {group}.NAME=VALUE")
+            choice = f", or a launcher of Hydra's: hydra/{group}={content[group]}" if group == "launcher" else ""
+            raise ConfigurationError(f"found {group}={content[group]}; expected options: {group}.NAME=VALUE{choice}")
     names = {"task", "seed", "plugins", *PARTS, *Job.model_fields} - {
         "kind",
         "spec",
@@ -137,7 +139,7 @@ def in_plain_words(error: Exception) -> Exception:
         options = [str(option) for option in error.options or ()]
         extra = next((extra for extra in LAUNCHER_EXTRAS if group == "hydra/launcher" and name.startswith(extra)), None)
         return ConfigurationError(
-            f"unknown {group or 'configuration'} {name!r}{_nearest(name, options)}"
+            f"unknown {group or 'configuration'} {name!r}{nearest(name, options)}"
             + (f"; expected one of {', '.join(options)}" if options else "")
             + (f"; the extra `{extra}` brings it: pip install '.[{extra}]'" if extra else "")
         )
@@ -149,7 +151,7 @@ def in_plain_words(error: Exception) -> Exception:
     text = str(error)
     key = re.search(r"Could not override '([^']+)'", text) or re.search(r"full_key: (\S+)", text)
     if key:
-        return ConfigurationError(f"unknown option {key[1]!r}{_nearest(key[1], _known_keys())}")
+        return ConfigurationError(_unknown_option(key[1]))
     if "Ambiguous value" in text:
         return ConfigurationError(
             "found several values for one option; expected one, or -m: python -m benchmark -m ..."
@@ -161,6 +163,16 @@ def in_plain_words(error: Exception) -> Exception:
         )
     first = text.strip().splitlines()[0].rstrip(".") if text.strip() else type(error).__name__
     return ConfigurationError(f"{first}; expected [group=choice] [key=value], a sweep with -m; --help lists them")
+
+
+def _unknown_option(key: str) -> str:
+    """Why there is no option of this dotted key: it is one of another launcher, or of none."""
+    option = key.removeprefix("hydra.launcher.")
+    owners = [name for name, options in _hydras_launchers().items() if option != key and option in options]
+    if owners:
+        expected = " or ".join(f"hydra/launcher={name}" for name in owners)
+        return f"found {key} for a launcher without that option; expected it with {expected}"
+    return f"unknown option {key!r}{nearest(key, _known_keys())}"
 
 
 def _validated(model: type[Model], content: Mapping[str, Any]) -> Model:
@@ -184,9 +196,9 @@ def _identify_weights(backbone: dict[str, Any]) -> Path | None:
         return None
     path = Path(given).expanduser().resolve()
     if not path.is_file():
-        near = _nearest(given, PLAIN_WEIGHTS)
+        hint = nearest(given, PLAIN_WEIGHTS)
         raise ConfigurationError(
-            f"found no weights file {path}{near}; expected backbone.weights to be imagenet, none or the path of a "
+            f"found no weights file {path}{hint}; expected backbone.weights to be imagenet, none or the path of a "
             ".weights.h5, .h5 or .keras file"
         )
     with path.open("rb") as file:
@@ -217,21 +229,23 @@ def _absolute(value: Any) -> Any:
     return Path(value).expanduser().absolute() if isinstance(value, str) else value
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` when a known name is near."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
 def _known_keys() -> set[str]:
-    """Every group and dotted key that the files of conf/ mention."""
+    """Every group and dotted key that the files of conf/ mention, and the options of Hydra's launchers."""
     keys: set[str] = {folder.name for folder in CONF.iterdir() if folder.is_dir()}
+    for options in _hydras_launchers().values():
+        keys |= {f"hydra.launcher.{key}" for key in options}
     for file in CONF.rglob("*.yaml"):
         group = ".".join(file.relative_to(CONF).parent.parts)
         package = re.search(r"^# @package (\S+)", file.read_text("utf-8"), re.MULTILINE)
         prefix = {"_global_": ""}.get(package[1], package[1]) if package else group
         keys |= set(_dotted(yaml.safe_load(file.read_text("utf-8")) or {}, prefix))
     return keys
+
+
+def _hydras_launchers() -> dict[str, list[str]]:
+    """The options of Hydra's own launchers, those of installed extras among them."""
+    nodes = ConfigStore.instance().repo["hydra"]["launcher"]
+    return {file.removesuffix(".yaml"): [str(key) for key in entry.node] for file, entry in nodes.items()}
 
 
 def _dotted(content: Mapping[str, Any], prefix: str) -> Iterable[str]:

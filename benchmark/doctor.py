@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
-import socket
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -17,6 +15,7 @@ import psutil
 from packaging.requirements import InvalidRequirement, Requirement
 
 from benchmark import environment
+from benchmark.crew.reach import ClusterUnavailable, require_cluster
 from benchmark.errors import sentence
 from benchmark.jobs import Job
 from datasets.prepare import prepare
@@ -27,7 +26,6 @@ LEAST_FREE_GB = 1.0
 AMPLE_FREE_GB = 10.0
 LEAST_MEMORY_GB = 2.0
 """For a worker process; Keras alone takes half a gigabyte."""
-SECONDS_TO_ANSWER = 5.0
 
 
 class Finding(NamedTuple):
@@ -137,17 +135,12 @@ def _cores(job: Job) -> Finding:
 
 def _cluster(job: Job) -> Finding:
     """Whether something listens at the cluster's address; only the sweep itself joins it."""
-    address = job.launcher.ray.address
-    if importlib.util.find_spec("ray") is None:
-        return Finding("cluster", "problem", "found no package ray", "pip install '.[ray]'")
-    host, _, port = address.rpartition(":")
-    if host:
-        try:
-            socket.create_connection((host, int(port)), SECONDS_TO_ANSWER).close()
-        except (OSError, ValueError) as error:
-            remedy = "start it with `ray start`, or mend launcher.ray.address"
-            return Finding("cluster", "problem", f"no Ray cluster answers at {address}: {sentence(error)}", remedy)
-    return Finding("cluster", "ok", f"launcher.ray.address={address}")
+    try:
+        require_cluster(job.launcher.ray.address)
+    except ClusterUnavailable as error:
+        found, _, expected = str(error).partition("; expected ")
+        return Finding("cluster", "problem", found.removeprefix("found "), expected)
+    return Finding("cluster", "ok", f"launcher.ray.address={job.launcher.ray.address}")
 
 
 def _memory(job: Job) -> Finding:

@@ -82,9 +82,12 @@ class Ray(Setting):
 
     @field_validator("address")
     @classmethod
-    def _is_no_client(cls, value: str) -> str:
+    def _can_be_joined(cls, value: str) -> str:
         if value.startswith("ray://"):
             raise ValueError("expected auto, local or HOST:PORT: start the sweep on a machine of the cluster")
+        host, _, port = value.rpartition(":")
+        if value not in ("auto", "local") and not (host and port.isdecimal() and 0 < int(port) < 65536):
+            raise ValueError("expected auto, local or HOST:PORT")
         return value
 
 

@@ -68,7 +68,7 @@ def conclude(jobs: Sequence[Job]) -> None:
 class PlannedLauncher(Launcher):
     """Hands all jobs of a multirun to one plan, composed and validated before the first of them starts."""
 
-    def __init__(self, engine: str) -> None:
+    def __init__(self, engine: str | None) -> None:
         """Where the workers are is a matter of the jobs, which take it from the launcher's configuration."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:

@@ -220,5 +220,13 @@ def _pending(job: Job, data: Prepared) -> RunRecord:
         status="pending",
         primary=job.sweep.primary,
         notes=data.manifest.notes,
-        command=shlex.join(["python", "-m", "benchmark", *job.overrides]),
+        command=_command(job),
+    )
+
+
+def _command(job: Job) -> str:
+    """The shell command that gives this run again, on a cluster if it was: hydra/launcher is no word of a job."""
+    engine = [f"launcher.engine={job.launcher.engine}"] if job.launcher.engine != "local" else []
+    return shlex.join(
+        ["python", "-m", "benchmark", *job.overrides, *(word for word in engine if word not in job.overrides)]
     )

@@ -34,8 +34,13 @@ class Registry(Generic[Thing]):
         return self._things[name]
 
 
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """`; did you mean 'x'?` when a known name is near, else nothing."""
+    found = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
 def near(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """How the sentence about an unknown name ends: the known name nearest to it, if any is near, and all of them."""
     names = list(known)
-    nearest = difflib.get_close_matches(name, names, n=1, cutoff=cutoff)
-    return f"{f'; did you mean {nearest[0]!r}?' if nearest else ';'} there are {', '.join(names)}"
+    return f"{nearest(name, names, cutoff) or ';'} there are {', '.join(names)}"

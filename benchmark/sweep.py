@@ -13,6 +13,7 @@ from benchmark import baselines, planning, publish, settlement, store
 from benchmark.board import leaderboard
 from benchmark.board.table import Leaderboard
 from benchmark.crew import Crew, LocalCrew
+from benchmark.crew.reach import require_cluster
 from benchmark.errors import DONE, INTERRUPTED, RUNS_FAILED
 from benchmark.jobs import Job
 from benchmark.planning import Plan, Planned
@@ -63,6 +64,8 @@ def _run_sweep(directory: Path, jobs: list[Job], show: Show | None) -> int:
     if job.launcher.dry_run:
         terminal.show_bundles(plan.bundles, planning.seconds(plan))
         return DONE
+    if _wants_cluster(job, plan):
+        require_cluster(job.launcher.ray.address)
     directory.mkdir(parents=True, exist_ok=True)
     planning.write_manifests(plan.asked.values())
     known = {record.run_id for record in plan.known}
@@ -76,10 +79,6 @@ def _run_sweep(directory: Path, jobs: list[Job], show: Show | None) -> int:
     if show:
         terminal.say_end(job.tracking, carried.unfinished)
     return INTERRUPTED if carried.interrupted else _exit_code(job, carried.unfinished, len(plan.asked))
-
-
-class PackageMissing(RuntimeError):
-    """A package that only some sweeps need is not installed."""
 
 
 class ResultsGone(RuntimeError):
@@ -156,19 +155,19 @@ def _crew(directory: Path, plan: Plan, terminal: Terminal) -> Crew:
     """The workers, here or in a cluster.
 
     Raises:
-        PackageMissing: the cluster's package is not installed.
-        ClusterUnavailable: the cluster cannot be reached.
+        ClusterUnavailable: the cluster cannot be joined.
     """
     job = next(iter(plan.asked.values())).job
-    if job.launcher.engine == "local" or not plan.bundles:
+    if not _wants_cluster(job, plan):
         return LocalCrew(directory / "worker.log", job.launcher.workers_here)
-    try:
-        from benchmark.crew.cluster import RayCrew  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise PackageMissing(
-            f"found no package {error.name}; expected the extra `ray` for launcher.engine=ray: pip install '.[ray]'"
-        ) from error
+    from benchmark.crew.cluster import RayCrew  # noqa: PLC0415 - an extra
+
     return RayCrew(directory, job, len(plan.bundles), terminal.say)
+
+
+def _wants_cluster(job: Job, plan: Plan) -> bool:
+    """Whether there is something to do that is not done on this machine."""
+    return job.launcher.engine == "ray" and bool(plan.bundles)
 
 
 def _report(directory: Path, job: Job, board: Leaderboard, terminal: Terminal) -> None:

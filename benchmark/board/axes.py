@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from benchmark.board.candidates import Candidate, recipe
+from benchmark.registry import near
 
 EFFECT_AXES: Mapping[str, str] = {
     "weighting": "weighting.",
@@ -87,9 +87,7 @@ def varying(candidates: Sequence[Candidate], references: Mapping[str, str]) -> t
     """
     for name in references:
         if name not in EFFECT_AXES:
-            near = difflib.get_close_matches(name, EFFECT_AXES, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ";"
-            raise UnknownReference(f"unknown axis {name!r}{hint} there are {', '.join(EFFECT_AXES)}")
+            raise UnknownReference(f"unknown axis {name!r}{near(name, EFFECT_AXES)}")
     contents = {candidate.name: recipe(candidate.spec) for candidate in candidates}
     axes = []
     for name in EFFECT_AXES:

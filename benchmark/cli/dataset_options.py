@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from benchmark.registry import near, nearest
 from datasets.spec import Dataset, dataset_from_mapping
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "dataset"
@@ -36,7 +36,7 @@ def options_of(source: str) -> dict[str, Any]:
     """
     known = sorted(path.stem for path in CONF.glob("*.yaml") if path.stem != "schema")
     if source not in known:
-        raise OptionError(f"unknown source {source!r}{_nearest(source, known)}; expected one of {', '.join(known)}")
+        raise OptionError(f"unknown source {source!r}{near(source, known)}")
     return _composed(source)
 
 
@@ -61,7 +61,7 @@ def overridden(options: Mapping[str, Any], words: Iterable[str]) -> dict[str, An
         for step in path:
             place = place.get(step) if isinstance(place, dict) else None
         if not isinstance(place, dict) or last not in place:
-            raise OptionError(f"unknown dataset option {found[1]!r}{_nearest(found[1], _dotted(changed))}")
+            raise OptionError(f"unknown dataset option {found[1]!r}{nearest(found[1], _dotted(changed))}")
         try:
             place[last] = yaml.safe_load(found[2])
         except yaml.YAMLError as error:
@@ -124,8 +124,3 @@ def _dotted(options: Mapping[str, Any], prefix: str = "") -> list[str]:
         if isinstance(value, dict):
             keys += _dotted(value, f"{prefix}{key}.")
     return keys
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""

@@ -56,7 +56,7 @@ def failures(directory: Sweep, format: FormatOption = Format.TABLE, lines: Most 
     for run in failed:
         alike.setdefault((run.status, run.kind, run.message), []).append(run)
     for runs in sorted(alike.values(), key=len, reverse=True):
-        echo("\n".join(_told(runs)) + "\n\n")
+        echo("\n".join(_told(runs, with_log=lines > 0)) + "\n\n")
     waiting = sum(record.status in WAITING for record in records)
     noun = "run" if len(failed) == 1 else "runs"
     echo(f"{len(failed)} {noun} failed" + (f", {waiting} not yet run" if waiting else ""))
@@ -68,13 +68,13 @@ def _failed(directory: Path, record: RunRecord, lines: int) -> Failed:
     return Failed(record.run_id, record.status, kind, message, str(log), record.command, log_end(log, lines))
 
 
-def _told(runs: Sequence[Failed]) -> list[str]:
+def _told(runs: Sequence[Failed], with_log: bool) -> list[str]:
     """What happened, the end of the first log, then each run with its command."""
     first = runs[0]
     count = f"{len(runs)} runs " if len(runs) > 1 else ""
     reason = Failure(kind=first.kind, message=first.message).told
     told = [f"{count}{first.status}" + (f": {reason}" if reason else ""), f"  log: {first.log}"]
-    if not _says_all(first):
+    if with_log and not _says_all(first):
         elsewhere = Path(first.log).parents[2] / "worker.log"
         told += [f"    {line}" for line in first.end.splitlines()] or [f"    (nothing to show; see {elsewhere})"]
     if first.status == "timeout":

@@ -21,4 +21,12 @@ def plan(
       bench plan experiment=quickstart
       bench plan dataset=folder dataset.root=pictures backbone=lenet,minivgg 'seed=range(3)'
     """
-    return sweep.run(asking.jobs([*words, "launcher.dry_run=true"]), show_board)
+    code = sweep.run(asking.jobs([*words, "launcher.dry_run=true"]), show_board)
+    elsewhere = next((word.partition("=")[2] for word in words if word.startswith("hydra/launcher=")), "planned")
+    if elsewhere == "ray" or "launcher.engine=ray" in words:
+        typer.echo("the time is that of this machine alone; in a cluster it depends on its machines")
+    elif elsewhere != "planned":
+        typer.echo(
+            f"hydra/launcher={elsewhere} trains every run by itself: nothing of this is shared, and it takes longer"
+        )
+    return code

@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import signal
-import socket
 import time
 import uuid
 from collections.abc import Callable
@@ -21,17 +20,12 @@ from benchmark import environment, store
 from benchmark.crew.events import Death, Event
 from benchmark.crew.node import Node, Said, Sight
 from benchmark.crew.parcels import Parcel, pack, receive
+from benchmark.crew.reach import ClusterUnavailable, not_there, require_cluster
 from benchmark.errors import first_line
 from benchmark.jobs import Job, Order
 
 SECONDS_OF_PATIENCE = 30.0
 """So long nobody is told that Ray has found no room."""
-SECONDS_TO_ANSWER = 5.0
-"""In which something must listen at a cluster's address."""
-
-
-class ClusterUnavailable(RuntimeError):
-    """The Ray cluster cannot be reached, or cannot hold a single worker."""
 
 
 class _Place:
@@ -228,6 +222,7 @@ def _connect(address: str) -> None:
     Raises:
         ClusterUnavailable: there is none.
     """
+    require_cluster(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")  # a worker without a GPU shall see none
     handler = signal.getsignal(signal.SIGTERM)
@@ -235,15 +230,9 @@ def _connect(address: str) -> None:
     if address == "local":
         plain |= {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     try:
-        host, _, port = address.rpartition(":")
-        if host:  # Ray itself would ask for minutes
-            socket.create_connection((host, int(port)), SECONDS_TO_ANSWER).close()
         ray.init(address=address, **plain)
     except Exception as error:  # Ray raises bare ones, too
-        raise ClusterUnavailable(
-            f"found no Ray cluster at launcher.ray.address={address} ({first_line(error)}); expected one that was "
-            "started with `ray start`, or launcher.ray.address=local to start one on this machine"
-        ) from error
+        raise not_there(address, first_line(error)) from error
     finally:
         signal.signal(signal.SIGTERM, handler)  # Ray's own would end the sweep without marking what was interrupted
 

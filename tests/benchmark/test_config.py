@@ -102,6 +102,10 @@ MISTAKES = [
     (["dataset=folder", "dataset.root=nowhere"], 1, "nowhere"),
     (["dataset=table", "dataset.table=nowhere.csv"], 1, "nowhere.csv"),
     (["-m", "backbone=lenet,shalownet"], 1, "did you mean 'shallownet'"),
+    (["-m", "launcher=ray"], 1, "hydra/launcher=ray"),
+    (["-m", "hydra/launcher=ray", "launcher=ray"], 1, "hydra/launcher=ray"),
+    (["-m", "hydra/launcher=basic", "hydra.launcher.n_jobs=2"], 1, "n_jobs"),
+    (["-m", "hydra/launcher=ray", "launcher.ray.address=localhost"], 1, "expected auto, local or HOST:PORT"),
     (["paths.results=/proc/results"], 1, "/proc/results"),
 ]
 

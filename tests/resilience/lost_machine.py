@@ -52,8 +52,8 @@ def lost_machine(scratch: Path, seeds: int) -> Ended:
         with (scratch / "said.txt").open("wb") as said:
             sweep = subprocess.Popen([*words(wild, seeds), *there], stdout=said, stderr=said, cwd=ROOT)
             deadline = time.monotonic() + SECONDS_TO_WORK
-            while _histories(wild) < 1 and sweep.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.1)
+            while _running(wild) < 2 and sweep.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.02)
             cluster.remove_node(doomed, allow_graceful=False)
             code = sweep.wait(timeout=500)
     finally:
@@ -67,9 +67,9 @@ def compare(calm: Path, wild: Path) -> list[str]:
     return [name for name in names if not (wild / name).is_file() or (wild / name).read_bytes() != _bytes(calm / name)]
 
 
-def _histories(results: Path) -> int:
-    """How many runs have finished: by then both machines are at work."""
-    return len(list(results.glob("s/runs/shallownet*/history.csv")))
+def _running(results: Path) -> int:
+    """How many runs are under way; two are one on each machine."""
+    return sum('"status": "running"' in path.read_text("utf-8") for path in results.glob("s/runs/*/record.json"))
 
 
 def _bytes(path: Path) -> bytes:

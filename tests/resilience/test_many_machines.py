@@ -64,3 +64,4 @@ def test_a_cluster_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "found no Ray cluster at launcher.ray.address=127.0.0.1:1" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+    assert not (tmp_path / "s").exists(), "told before anything is written"

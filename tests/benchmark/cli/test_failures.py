@@ -66,6 +66,14 @@ def test_runs_that_failed_alike_are_told_once_with_their_last_traceback(
     assert "\x1b" not in said
 
 
+def test_no_line_of_a_log_is_shown_where_none_is_asked_for(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["failures", str(directory), "--lines", "0"]) == 0
+    said = capsys.readouterr().out
+    assert "2 runs failed: ArithmeticError: the flux capacitor is empty" in said
+    assert "x.py" not in said
+    assert "nothing to show" not in said
+
+
 def test_json_holds_the_end_of_every_log(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["failures", str(directory), "--format", "json", "--lines", "1"]) == 0
     ends = {row["run"]: row["end"] for row in json.loads(capsys.readouterr().out)}

@@ -22,6 +22,21 @@ def test_a_plan_says_what_would_run_and_runs_nothing(tmp_path: Path, capsys: pyt
     assert "4 runs" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("word", "note"),
+    [
+        ("hydra/launcher=basic", "hydra/launcher=basic trains every run by itself"),
+        ("hydra/launcher=ray", "depends on its machines"),
+        ("launcher.engine=ray", "depends on its machines"),
+    ],
+)
+def test_a_plan_for_elsewhere_says_what_does_not_hold_there(
+    word: str, note: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["plan", *WORDS, word, f"paths.results={tmp_path}"]) == 0
+    assert note in capsys.readouterr().out
+
+
 def test_a_plan_that_cannot_be_composed_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["plan", "backbone=lenett", f"paths.results={tmp_path}"]) == 1
     assert "did you mean 'lenet'" in capsys.readouterr().err
