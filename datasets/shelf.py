@@ -4,11 +4,12 @@ A folder holds pixels.npy (N x S x S x 3, uint8), crc.npy (CRC-32 of each row, 0
 pixels_sha256 of each row).
 """
 
-import errno
 import io
 import os
+import shutil
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,21 +50,47 @@ def open_whole(folder: Path, shape: Shape) -> Map:
 
 
 def open_unfinished(folder: Path, rows: Sequence[str], shape: Shape) -> Map:
-    """The map in the folder to be written to, with its place on the disk reserved; made if it is not there."""
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        if (folder / ROWS).read_text(encoding="utf-8") != "\n".join(rows):
-            raise Damaged("it holds other pictures")
-        _reserve(folder / PIXELS, shape)
-        return _open(folder, shape, "r+")
-    except (OSError, Damaged) as error:
-        if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):
-            raise
-    (folder / PIXELS).write_bytes(_header(shape))
+    """The map in the folder to be written to, with its place on the disk reserved; made if it is not there.
+
+    Raises:
+        OSError: the disk is full or refuses; it names the folder, and nothing new is left there.
+    """
+    with _naming(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            return _continue(folder, rows, shape)
+        except (FileNotFoundError, Damaged):
+            return _begin(folder, rows, shape)
+
+
+def _continue(folder: Path, rows: Sequence[str], shape: Shape) -> Map:
+    if (folder / ROWS).read_text(encoding="utf-8") != "\n".join(rows):
+        raise Damaged("it holds other pictures")
     _reserve(folder / PIXELS, shape)
-    np.save(folder / CRC, np.zeros(shape[0], np.uint32))
-    (folder / ROWS).write_text("\n".join(rows), encoding="utf-8")
     return _open(folder, shape, "r+")
+
+
+def _begin(folder: Path, rows: Sequence[str], shape: Shape) -> Map:
+    unwritten = io.BytesIO()
+    np.save(unwritten, np.zeros(shape[0], np.uint32))
+    try:
+        (folder / PIXELS).write_bytes(_header(shape))
+        _reserve(folder / PIXELS, shape)
+        (folder / CRC).write_bytes(unwritten.getvalue())
+        (folder / ROWS).write_text("\n".join(rows), encoding="utf-8")
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return _open(folder, shape, "r+")
+
+
+@contextmanager
+def _naming(folder: Path) -> Iterator[None]:
+    """Errors of writes, which have no file's name of their own, get the folder's."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, error.filename or str(folder)) from error
 
 
 def is_intact(map_: Map, row: int) -> bool:

@@ -128,18 +128,9 @@ class Shelf(NamedTuple):
 def _write(path: Path, text: str, computation: Computation) -> None:
     """Write the entry and its description under the final names when all of it is there."""
     partial = path.with_name(f".{path.name}")
-    values, started = _NumbersFile(partial, computation.numbers), time.perf_counter()
+    description = partial.with_suffix(".json")
     try:
-        targets_from, done, said = computation.rows * computation.columns, 0, started
-        for batch in computation.batches:
-            values.put(batch.rows * computation.columns, batch.values)
-            if batch.targets is not None:
-                values.put(targets_from + batch.rows * computation.classes, batch.targets)
-            done += len(batch.rows)
-            if (now := time.perf_counter()) - said > _SAID_EVERY or done == computation.rows:
-                rate, said = done / (now - started), now
-                log.info("activations: %d of %d pictures, %.0f a second", done, computation.rows, rate)
-        values.close()
+        _compute(partial, computation)
         facts = {
             "size": partial.stat().st_size,
             "crc32": _checksum(partial),
@@ -149,7 +140,6 @@ def _write(path: Path, text: str, computation: Computation) -> None:
             "facts": computation.facts,
             "identity": json.loads(text),
         }
-        description = partial.with_suffix(".json")
         description.write_text(json.dumps(facts, indent=1))
         description.replace(path.with_suffix(".json"))
         partial.replace(path)
@@ -157,9 +147,24 @@ def _write(path: Path, text: str, computation: Computation) -> None:
         # An error of a write has no file's name of its own.
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        values.close()
         partial.unlink(missing_ok=True)
-        partial.with_suffix(".json").unlink(missing_ok=True)
+        description.unlink(missing_ok=True)
+
+
+def _compute(path: Path, computation: Computation) -> None:
+    """Write all numbers of the entry."""
+    targets_from, done = computation.rows * computation.columns, 0
+    # What is still to be written when an error leaves the block may raise another one.
+    with _NumbersFile(path, computation.numbers) as values:
+        started = said = time.perf_counter()
+        for batch in computation.batches:
+            values.put(batch.rows * computation.columns, batch.values)
+            if batch.targets is not None:
+                values.put(targets_from + batch.rows * computation.classes, batch.targets)
+            done += len(batch.rows)
+            if (now := time.perf_counter()) - said > _SAID_EVERY or done == computation.rows:
+                rate, said = done / (now - started), now
+                log.info("activations: %d of %d pictures, %.0f a second", done, computation.rows, rate)
 
 
 class _NumbersFile:
@@ -182,7 +187,11 @@ class _NumbersFile:
             self._stream.seek(self._start + 4 * int(place))
             self._stream.write(np.ascontiguousarray(run, "<f4").data)
 
-    def close(self) -> None:
+    def __enter__(self) -> _NumbersFile:
+        """The file, open."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Hand everything to the system; what does not fit raises here at the latest."""
         self._stream.close()
 

@@ -128,8 +128,10 @@ def test_a_failure_while_computing_leaves_nothing_behind(tmp_path: Path) -> None
     assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
 
 
-def test_a_full_disk_is_said_in_a_sentence_and_no_half_file_stays(tmp_path: Path) -> None:
-    # A limit on the size of files fails as a full disk does, without filling one.
+@pytest.mark.parametrize("columns", [100, 1], ids=["large writes", "small shuffled writes"])
+def test_a_full_disk_is_said_in_a_sentence_and_no_half_file_stays(columns: int, tmp_path: Path) -> None:
+    # A limit on the size of files fails as a full disk does, without filling one. Small writes wait in a buffer, which
+    # is full of what cannot be written when the file is closed.
     script = """
 import resource, signal, sys
 from pathlib import Path
@@ -137,14 +139,17 @@ import numpy as np
 from benchmark.model.activations import Batch, Computation, Shelf
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-values = np.zeros((1000, 100), np.float32)
-batches = (Batch(np.arange(start, start + 100), values[start : start + 100], None) for start in range(0, 1000, 100))
+columns = int(sys.argv[2])
+number = 100_000 // columns
+values, order = np.zeros((number, columns), np.float32), np.random.default_rng(0).permutation(number)
+batches = (Batch(some, values[some], None) for some in np.split(order, 10))
 try:
-    Shelf(Path(sys.argv[1]), None).load_or_compute({}, lambda: Computation(1000, ((100,),), 0, {}, batches))
+    Shelf(Path(sys.argv[1]), None).load_or_compute({}, lambda: Computation(number, ((columns,),), 0, {}, batches))
 except OSError as error:
     print(error)
 """
-    found = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", script, str(tmp_path), str(columns)]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "File too large" in found.stdout
     assert str(tmp_path) in found.stdout
     assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
