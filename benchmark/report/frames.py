@@ -33,13 +33,22 @@ def load_leaderboard(directory: str | os.PathLike[str]) -> pd.DataFrame:
 
     The columns are those of leaderboard.csv (`benchmark.board.columns.COLUMNS`), computed from the records:
 
+    - `schema_version`: of these columns, 2;
     - `rank`, `rank_low`, `rank_high`, `tied_with_best`: places; missing for rows without a rank, whose `status` says
       why;
-    - `backbone`, `head`, `finetune`, `weighting`, `augmentation`, `image_size`, `weights`, `training`: the recipe;
-    - `test_<metric>`, mean over seeds, with `_low`, `_high` (95 % interval), `_seed_sd`; `val_primary` on validation;
+    - `backbone`, `head`, `finetune`, `weighting`, `augmentation`, `image_size` (pixels a side), `weights`, `training`:
+      the recipe; `variant`: what tells it from rows with the same recipe, as `head.dropout=0.3`;
+    - `test_<metric>`, mean over seeds; `test_<metric>_low`, `test_<metric>_high`: its 95 % interval;
+      `test_<metric>_seed_sd`: its standard deviation over seeds. Metrics: balanced_accuracy, macro_f1, accuracy,
+      log_loss, ece;
+    - `image_sd`: standard deviation of the primary metric that another draw of test pictures would cause;
+    - `val_primary`: the primary metric on validation; `val_rank`: the place by it; `val_minus_test`: how far it is
+      above the test's;
     - `gap_to_best_low`, `gap_to_best_high`: how much better the best may be;
-    - `worst_class`, `worst_class_recall`, `total_parameters`, `trainable_parameters`, `flops`, `on_front`;
-    - `n_seeds`, `n_planned`, `n_folds`, `n_failed`, `primary`, `fingerprint`, `candidate`.
+    - `worst_class`, `worst_class_recall`, `total_parameters`, `trainable_parameters`, `flops` (of one picture);
+      `on_front`: whether no row is better and smaller and cheaper;
+    - `n_seeds` (complete ones), `n_planned`, `n_folds`, `n_failed` (runs); `primary`: the metric of the ranking;
+      `fingerprint`: of pictures, labels and split; `candidate`: the row's id.
 
     Args:
         directory: the sweep's folder, `results/<sweep.name>`.
@@ -58,9 +67,13 @@ def load_runs(directory: str | os.PathLike[str]) -> pd.DataFrame:
     The columns are those of runs.csv:
 
     - `run_id`, `candidate`, `sweep`, `status`, `seed`, `fold`, `started` (UTC, ISO 8601);
-    - `spec.<option>`: every option of the specification, such as `spec.training.epochs`;
+    - `spec.<option>`: every option of the specification, such as `spec.training.epochs`; of a baseline
+      `spec.baseline` says which it is, and `spec.dataset` (the data set's name), `spec.image_size` (pixels a side, 0
+      without one) and `spec.fold` stand in place of all options;
     - `test_<metric>`, `val_<metric>`; `parameters_<which>`; `cost_<what>` (seconds, megabytes, epochs);
     - `failure_kind`, `failure_message`; `command`, which does the run again.
+
+    A column takes its type from its values; one without any is Int64, whatever the option would be.
 
     Args:
         directory: the sweep's folder.

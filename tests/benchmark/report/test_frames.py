@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from typing import Any
@@ -7,7 +8,7 @@ import pytest
 
 import benchmark
 from benchmark import load_leaderboard, load_predictions, load_runs, store
-from benchmark.board.columns import COLUMNS
+from benchmark.board.columns import COLUMNS, SHOWN_METRICS
 from benchmark.report.frames import PREDICTION_COLUMNS, NoSuchRun
 
 
@@ -70,3 +71,38 @@ def test_importing_the_package_loads_nothing_and_knows_its_functions() -> None:
     assert done.stdout.strip() == "['load_leaderboard', 'load_predictions', 'load_runs']"
     with pytest.raises(AttributeError, match="has no attribute 'load_everything'"):
         benchmark.load_everything  # noqa: B018 - the access is what fails
+
+
+def names_of(function: Any) -> set[str]:
+    """What stands in backticks in the help text."""
+    return set(re.findall(r"`([^`\s]+)`", function.__doc__))
+
+
+def is_named(column: str, names: set[str]) -> bool:
+    """Whether a name is the column's, or one like `test_<metric>` fits it."""
+    return any(re.fullmatch(re.sub(r"<\w+>", ".+", name.replace(".", r"\.")), column) for name in names)
+
+
+@pytest.mark.parametrize("load", [load_leaderboard, load_runs, load_predictions])
+def test_the_help_text_names_every_column(sweep: Any, load: Any) -> None:
+    names = names_of(load)
+    assert [column for column in load(sweep.directory).columns if not is_named(column, names)] == []
+
+
+def test_the_help_text_names_every_column_that_is_no_metric_by_itself() -> None:
+    plain = {column for column in COLUMNS if not column.startswith("test_")}
+    assert plain <= names_of(load_leaderboard)
+    text = load_leaderboard.__doc__
+    assert text is not None
+    assert all(metric in text for metric in SHOWN_METRICS)
+
+
+def test_the_help_text_names_what_only_baselines_have_and_the_type_of_empty_columns(sweep: Any) -> None:
+    runs = load_runs(sweep.directory)
+    of_a_baseline = runs[runs["candidate"].str.startswith("baseline")].dropna(axis="columns", how="all")
+    options = {column for column in of_a_baseline if column.startswith("spec.")}
+    assert options == {"spec.baseline", "spec.dataset", "spec.image_size"}
+    assert options | {"spec.fold"} <= names_of(load_runs)
+    empty = runs.columns[runs.isna().all()]
+    assert "spec.fold" in empty
+    assert {str(runs[column].dtype) for column in empty} == {"Int64"}
