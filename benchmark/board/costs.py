@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmark.board.columns import Kind, cell, csv_text, typed
 from benchmark.board.pareto import front
-from benchmark.board.sentences import named
+from benchmark.board.sentences import CHEAPEST_BY_SIZE, named
 from benchmark.board.table import Leaderboard
 from benchmark.metrics import find
 from benchmark.records import Latency, RunRecord
@@ -32,17 +32,13 @@ class Price(NamedTuple):
     """How an amount is written."""
 
 
-SIZES = (
+PRICES = (
     Price("trainable_parameters", "trainable parameters", lambda value: f"{value:,.0f}"),
     Price("flops", "FLOPs", lambda value: f"{value / 1e6:,.1f} million a picture"),
-)
-"""Costs that are the same on every machine."""
-MEASURED = (
     Price("latency_ms_batch_1_p50", "latency", lambda value: f"{value:.3g} ms for one picture"),
     Price("seconds_train_mean", "training time", lambda value: f"{value:.3g} s a run"),
 )
-PRICES = (*SIZES, *MEASURED)
-"""The costs that the score is held against, each on its own."""
+"""The costs that the score is held against, each on its own; the first two are the same on every machine."""
 
 COST_KINDS: Mapping[str, Kind] = {
     "candidate": "text",
@@ -84,13 +80,13 @@ def to_csv(table: pd.DataFrame) -> str:
     return csv_text([list(COST_COLUMNS), *(list(row) for row in zip(*cells, strict=True))])
 
 
-def cheapest(table: pd.DataFrame, prices: Sequence[Price] = PRICES) -> list[str]:
+def cheapest(table: pd.DataFrame) -> list[str]:
     """One sentence that names the cheapest row tied with the best, by every cost that is known of all such rows."""
     tied = table[table["tied_with_best"].to_numpy("bool", na_value=False)]
     if len(tied) < 2:
         return []
     reasons: dict[str, list[str]] = {}
-    for price in prices:
+    for price in PRICES:
         values = tied[price.column].to_numpy("float64", na_value=np.nan)
         if not np.isnan(values).any() and np.ptp(values) > 0:
             best = int(values.argmin())
@@ -101,6 +97,12 @@ def cheapest(table: pd.DataFrame, prices: Sequence[Price] = PRICES) -> list[str]
         return []
     listed = "; ".join(f"{name} by {' and '.join(texts)}" for name, texts in reasons.items())
     return [f"Cheapest of the {len(tied)} rows tied with the best: {listed}."]
+
+
+def with_prices(sentences: Sequence[str], table: pd.DataFrame) -> list[str]:
+    """A board's sentences with the cheapest row by every cost, measured ones too, instead of that by size alone."""
+    found = cheapest(table)
+    return [one for one in sentences if not (found and one.startswith(CHEAPEST_BY_SIZE))] + found
 
 
 def _spent(runs: Sequence[RunRecord]) -> dict[str, Any]:

@@ -16,6 +16,12 @@ from benchmark.statistics import Comparison, Metric, cautions, honest_score, sep
 SEED = 0
 """Of every random draw on the board, so that the same results give the same bytes."""
 
+CHEAPEST_BY_SIZE = "Cheapest row tied with the best"
+"""How the sentence begins that knows sizes alone, as a board must that is the same on every machine."""
+
+_NO_CHANGE = 1e-9
+"""A difference below this is what rounding leaves of none."""
+
 
 class Ranking(NamedTuple):
     """The compared candidates with everything that was found out about them."""
@@ -35,9 +41,9 @@ def score_text(value: float) -> str:
 
 
 def change_text(value: float) -> str:
-    """A difference to three decimals: `+.021`, `-.003`, `.000`."""
-    text = score_text(value)
-    return f"+{text}" if value > 0 and text != ".000" else text
+    """A difference to three decimals, on its side of 0 also where they do not show it: `+.021`, `-.000`, `.000`."""
+    side = "" if abs(value) < _NO_CHANGE else "+" if value > 0 else "-"
+    return side + score_text(abs(value))
 
 
 def named(first: str, count: int) -> str:
@@ -133,7 +139,7 @@ def _choices(ranking: Ranking) -> list[str]:
             f"({least['trainable_parameters']:,})"
         )
         lines.append(
-            f"Cheapest row tied with the best: {named(cheapest['candidate'], sizes.count(min(sizes)))} ("
+            f"{CHEAPEST_BY_SIZE}: {named(cheapest['candidate'], sizes.count(min(sizes)))} ("
             f"{cheapest['flops'] / 1e6:,.1f} MFLOPs a picture, {cheapest['total_parameters']:,} parameters){other}."
         )
     chosen = [row for row in ranking.rows if row.get("val_rank") == 1]

@@ -16,7 +16,7 @@ from benchmark import store
 from benchmark.board import leaderboard as boards
 from benchmark.board.columns import csv_text
 from benchmark.board.cost_tables import compact_costs
-from benchmark.board.costs import MEASURED, cheapest, to_csv
+from benchmark.board.costs import cheapest, to_csv, with_prices
 from benchmark.board.costs import costs as find_costs
 from benchmark.board.markdown import compact, escaped, markdown_table
 from benchmark.board.table import Leaderboard
@@ -82,7 +82,7 @@ def leaderboard(
     if costs:
         _show_costs(board, spent, format)
     elif format is Format.TABLE:
-        show_board(replace(board, sentences=(*board.sentences, *cheapest(spent, MEASURED))), most=None)
+        show_board(replace(board, sentences=tuple(with_prices(board.sentences, spent))), most=None)
     elif format is Format.MARKDOWN:
         echo(boards.to_markdown(board))
     elif format is Format.CSV:

@@ -11,7 +11,7 @@ from typing import Any
 
 import jinja2
 
-from benchmark.board.sentences import score_text
+from benchmark.board.sentences import change_text, score_text
 from benchmark.report import palette
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -72,7 +72,8 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"shown": shown, "thousands": thousands, "counted": counted, "score": score_text}
+    environment.filters |= {"shown": shown, "thousands": thousands, "counted": counted}
+    environment.filters |= {"score": score_text, "change": change_text}
     environment.globals |= {"palette": palette, "ink": palette.ink, "shade": palette.shade}
     environment.globals |= {"script": script, "script_policy": script_policy}
     return environment

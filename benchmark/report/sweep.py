@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from benchmark import store
 from benchmark.board import leaderboard
 from benchmark.board.candidates import Candidate, fold_of, gather
-from benchmark.board.costs import MEASURED, cheapest, costs
+from benchmark.board.costs import costs, with_prices
 from benchmark.board.effects import Effects, find_effects
 from benchmark.board.table import Leaderboard
 from benchmark.errors import ConfigurationError
@@ -105,7 +105,7 @@ def page(directory: Path, found: Survey, board: Leaderboard | None = None) -> st
     return render(
         "report.html.j2",
         name=directory.resolve().name,
-        sentences=[in_labels(sentence, labels) for sentence in (*board.sentences, *cheapest(prices, MEASURED))],
+        sentences=[in_labels(sentence, labels) for sentence in with_prices(board.sentences, prices)],
         remarks=_remarks(effects, labels),
         board=board,
         columns=board_table.columns(board, rows),

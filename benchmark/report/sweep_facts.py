@@ -58,6 +58,7 @@ class Spent(NamedTuple):
 
     total: float
     parts: list[tuple[str, float]]
+    """The last of them is the rest, which no other part counts."""
     runs: int
     peak_memory_mb: float
 
@@ -111,8 +112,10 @@ def spent(records: Sequence[RunRecord]) -> Spent:
         (name, sum(getattr(cost, f"seconds_{name}") for cost in costs))
         for name in ("pixels", "features", "train", "predict")
     ]
+    total = sum(cost.seconds_total for cost in costs)
+    parts.append(("rest", max(total - sum(seconds for _, seconds in parts), 0.0)))
     peak = max((cost.peak_memory_mb for cost in costs), default=0.0)
-    return Spent(sum(cost.seconds_total for cost in costs), parts, len(costs), peak)
+    return Spent(total, parts, len(costs), peak)
 
 
 def environments(records: Iterable[RunRecord]) -> list[tuple[str, str]]:

@@ -149,4 +149,14 @@ def test_rows_that_cost_the_same_are_not_named_singly(sweep: Any) -> None:
 
 def test_nothing_is_written_as_minus_nothing() -> None:
     assert [score_text(value) for value in (-0.0002, 0.0, -0.0006, 0.9996)] == [".000", ".000", "-.001", "1.000"]
-    assert [change_text(value) for value in (-0.0002, 0.0002, 0.02, -0.02)] == [".000", ".000", "+.020", "-.020"]
+    assert [change_text(value) for value in (0.0, -1e-17, 0.02, -0.02, 1.0)] == [
+        ".000",
+        ".000",
+        "+.020",
+        "-.020",
+        "+1.000",
+    ]
+
+
+def test_a_difference_too_small_to_show_still_says_its_side_of_nothing() -> None:
+    assert [change_text(value) for value in (-0.0002, 0.0002, 0.00001)] == ["-.000", "+.000", "+.000"]

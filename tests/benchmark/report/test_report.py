@@ -11,6 +11,7 @@ from benchmark.board import leaderboard
 from benchmark.errors import ConfigurationError
 from benchmark.predictions import Predictions
 from benchmark.report import sweep as report
+from benchmark.report import sweep_facts
 from benchmark.store import NoSuchSweep
 
 HOSTILE = '<img src=x onerror="alert(1)">'
@@ -173,3 +174,16 @@ def test_mistakes_are_said(sweep: Any, tmp_path: Path) -> None:
         report.write(sweep.directory, "board", "gif")
     with pytest.raises(NoSuchSweep, match="found no folder"):
         report.write(tmp_path / "nowhere", "board")
+
+
+def test_baselines_are_no_candidates_and_the_order_of_rows_is_said(sweep: Any, read: Callable[[str], Any]) -> None:
+    text = read(page_of(sweep)).text
+    assert "candidates 3 2 ranked by balanced accuracy, beside 1 baseline" in text
+    assert "in the order of the places they may hold and only then of their balanced accuracy" in text
+
+
+def test_seconds_of_all_parts_add_up_to_those_of_all_runs(sweep: Any, read: Callable[[str], Any]) -> None:
+    spent = sweep_facts.spent(sweep.records())
+    assert sum(seconds for _, seconds in spent.parts) == pytest.approx(spent.total) == pytest.approx(4 * 11.0)
+    assert dict(spent.parts)["rest"] == pytest.approx(4 * 0.25)
+    assert "latency, heat maps, files 1.0 all 44.0" in read(page_of(sweep)).text
