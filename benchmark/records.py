@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from benchmark.credentials import without_credentials
 from benchmark.spec import RunSpec
+from datasets.spec import PlainName
 
 Status = Literal["pending", "running", "ok", "diverged", "failed", "oom", "timeout", "crashed", "interrupted"]
 
@@ -83,7 +84,7 @@ class Baseline(Fact):
     """What stands in place of a spec for a reference row that trains nothing."""
 
     baseline: Literal["majority", "nearest_neighbour"]
-    dataset: str
+    dataset: PlainName
     """The data set's name."""
     image_size: int
     """Pixels a side of the pictures it looks at; 0 when it looks at none."""

@@ -47,6 +47,21 @@ def is_system_file(name: str) -> bool:
     return name.startswith(".") or name.lower() in SYSTEM_FILES
 
 
+def normal_path(root: Path, path: str) -> str:
+    """The path without detours, relative to the root where it leads into it."""
+    normal = os.path.normpath(path.replace("\\", "/") if os.sep == "\\" else path)
+    if not os.path.isabs(normal):
+        return normal
+    within = os.path.relpath(os.path.realpath(normal), os.path.realpath(root))
+    return normal if within.startswith("..") else within
+
+
+def why_refused(root: Path, path: str, allow_outside_root: bool) -> str:
+    """Why a file or folder, relative to the root or absolute, cannot be taken; '' if it can."""
+    real_root = os.path.realpath(root)
+    return _unusable_name(path) or _leaves(os.path.join(real_root, path), real_root, allow_outside_root)
+
+
 def list_folder(root: Path, folder: str, allow_outside_root: bool) -> Listing:
     """Every file below root/folder ('' for the root itself), sorted by path; labels of rejections are left empty."""
     walk = _Walk(os.path.realpath(root), allow_outside_root, Listing())
@@ -58,13 +73,11 @@ def list_folder(root: Path, folder: str, allow_outside_root: bool) -> Listing:
 
 def state_of(root: Path, path: str, allow_outside_root: bool) -> FileState | Rejection:
     """One file, given by its path relative to the root or absolute, or why it cannot be taken."""
-    real_root = os.path.realpath(root)
-    full = os.path.join(real_root, path)
-    reason = _unusable_name(path) or _leaves(full, real_root, allow_outside_root)
+    reason = why_refused(root, path, allow_outside_root)
     if reason:
         return Rejection(printable(path), reason, "")
     try:
-        return _state(path, os.stat(full))
+        return _state(path, os.stat(os.path.join(root, path)))
     except OSError as error:
         return Rejection(printable(path), _unreadable(error), "")
 

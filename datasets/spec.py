@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -18,6 +19,18 @@ from pydantic import (
 
 from datasets.errors import DatasetUsageError, did_you_mean
 from datasets.resizing import Resize
+
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def _plain_name(name: str) -> str:
+    if not _PLAIN.fullmatch(name):
+        raise ValueError("expected letters, digits, '.', '_' and '-', the first a letter or digit, 100 at most")
+    return name
+
+
+PlainName = Annotated[str, AfterValidator(_plain_name)]
+"""A name that may become that of a folder, and leads out of none."""
 
 Split = Literal["train", "val", "test"]
 
@@ -77,7 +90,7 @@ Parts = Annotated[
 class DatasetSpec(_Frozen):
     """Everything about the data that belongs to a run's identity; conf/dataset/schema.yaml explains every key."""
 
-    name: str = Field(min_length=1)
+    name: PlainName
     source: str
     classes: tuple[str, ...] | None
     parts: Parts | None

@@ -18,7 +18,6 @@ CONF = Path(__file__).resolve().parents[2] / "conf" / "dataset"
 ANY_SIZE = 224
 """Stands in for an image size that is left open; it plays no part in what a folder holds."""
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _OVERRIDE = re.compile(r"(?:dataset\.)?([a-z_]+(?:\.[a-z_]+)*)=(.*)", re.DOTALL)
 
 
@@ -95,10 +94,7 @@ def dataset_of(words: Sequence[str], name: str | None, source: str | None) -> Da
         options["fold"] = 0
     for key in ("root", "table"):
         options[key] = None if options[key] is None else Path(options[key]).expanduser().absolute()
-    dataset = dataset_from_mapping(options)
-    if not _NAME.fullmatch(dataset.spec.name):
-        raise OptionError(f"found the name {dataset.spec.name!r}; expected letters, digits, '.', '_' and '-'")
-    return dataset
+    return dataset_from_mapping(options)
 
 
 def plain_name(place: Path) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from datasets.errors import DatasetUsageError, did_you_mean
-from datasets.listing import Rejection, is_system_file, list_folder
+from datasets.listing import Rejection, is_system_file, list_folder, normal_path, why_refused
 from datasets.sources import Entry, SourceRows, source
 from datasets.sources.folder import existing_root
 from datasets.spec import STANDARD_NAMES, DatasetLocation, DatasetSpec, Split
@@ -18,6 +18,9 @@ def given_split(spec: DatasetSpec, location: DatasetLocation, cache_dir: Path) -
     classes: set[str] = set()
     passed_over = 0
     for part, split in _parts(root, spec):
+        reason = why_refused(root, part, location.allow_outside_root)
+        if reason:
+            raise DatasetUsageError(f"found {part!r} as a part of {root}, which is {reason}")
         listing = list_folder(root, part, location.allow_outside_root)
         passed_over += listing.passed_over
         for file in listing.files:
@@ -49,4 +52,4 @@ def _parts(root: Path, spec: DatasetSpec) -> list[tuple[str, Split]]:
             raise DatasetUsageError(f"dataset.parts names {part!r}, no folder of {root}; {did_you_mean(part, folders)}")
     if "train" not in dict(spec.parts).values():
         raise DatasetUsageError("dataset.parts names no folder for train: expected {FOLDER: train, FOLDER: test}")
-    return [(part.strip("/"), split) for part, split in spec.parts]
+    return [(normal_path(root, part), split) for part, split in spec.parts]

@@ -1,12 +1,11 @@
 """Pictures listed in a CSV table with a path and a label each."""
 
-import os
 from pathlib import Path
 
 import pandas as pd
 
 from datasets.errors import DataContractBroken, DatasetUsageError, did_you_mean
-from datasets.listing import FileState, Rejection, state_of
+from datasets.listing import FileState, Rejection, normal_path, state_of
 from datasets.manifest import read_csv_text
 from datasets.sources import Entry, SourceRows, source
 from datasets.sources.folder import existing_root
@@ -39,10 +38,7 @@ def table(spec: DatasetSpec, location: DatasetLocation, cache_dir: Path) -> Sour
 def _file(root: Path, name: str, label: str, seen: dict[str, str], allow_outside: bool) -> FileState | Rejection:
     if not name or not label:
         return Rejection(name, "incomplete row: no path" if not name else "incomplete row: no label", label)
-    normal = os.path.normpath(name.replace("\\", "/") if os.sep == "\\" else name)
-    if os.path.isabs(normal):
-        within = os.path.relpath(os.path.realpath(normal), os.path.realpath(root))
-        normal = normal if within.startswith("..") else within
+    normal = normal_path(root, name)
     if normal in seen:
         same = seen[normal] == label
         reason = "listed twice" if same else f"listed twice, with the labels {seen[normal]!r} and {label!r}"

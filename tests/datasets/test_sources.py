@@ -6,6 +6,7 @@ import inspect
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -205,6 +206,25 @@ class TestGivenSplit:
     def test_a_mistake_in_the_parts_gets_its_sentence(self, parts, sentence, prepared, root):
         with pytest.raises(DatasetUsageError, match=re.escape(sentence)):
             prepared("given_split", root=root, parts=parts)
+
+    @pytest.mark.parametrize("lead", ["up", "absolute", "link", "standard link"])
+    def test_a_part_out_of_the_root_is_refused_unless_allowed(self, lead, prepared, root, class_folders):
+        outside = class_folders(root.parent / "outside", first_seed=500, cat=6, dog=6)
+        if "link" in lead:
+            shutil.rmtree(root / "train")
+            (root / "train").symlink_to(outside)
+        name = {"up": "../outside", "absolute": str(outside)}.get(lead, "train")
+        parts = None if lead == "standard link" else {name: "train", "test": "test"}
+        with pytest.raises(DatasetUsageError, match="outside of the root: set allow_outside_root=true"):
+            prepared("given_split", root=root, parts=parts)
+        allowed = prepared("given_split", root=root, parts=parts, allow_outside_root=True)
+        assert set(allowed.table["label"][allowed.table["split"] == "train"]) == {"cat", "dog"}
+
+    def test_an_absolute_part_within_the_root_is_the_same_folder(self, prepared, root):
+        parts = {"train": "train", "test": "test"}
+        absolute = {str(root / name): split for name, split in parts.items()}
+        first, second = (prepared("given_split", root=root, parts=one) for one in (parts, absolute))
+        assert first.table["path"].tolist() == second.table["path"].tolist()
 
     def test_a_folder_without_parts_is_refused(self, prepared, class_folders):
         with pytest.raises(DatasetUsageError, match="no folder 'train' in"):

@@ -97,6 +97,8 @@ def test_the_spec_has_no_defaults():
         (["source=table", "split_column=part"], "split_column has no effect with split=holdout: set split=given"),
         (["fix_leaks=true"], "fix_leaks has no effect with split=holdout"),
         (["fold=0"], "fold has no effect with split=holdout: set split=kfold"),
+        (["name=../../escaped"], "dataset.name: expected letters, digits, '.', '_' and '-', the first a letter"),
+        (["name=."], "(found '.')"),
         (["~copies"], "dataset.copies is missing"),
     ],
 )

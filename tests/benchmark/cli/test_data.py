@@ -134,7 +134,7 @@ def test_built_in_pictures_need_no_folder(tmp_path: Path, capsys: pytest.Capture
         (["pictures", "--source", "foldr"], USAGE, "did you mean 'folder'?"),
         (["pictures", "--copies", "grup"], USAGE, "dataset.copies"),
         (["pictures", "more"], USAGE, "found two folders"),
-        (["pictures", "--name", "../up"], USAGE, "found the name '../up'"),
+        (["pictures", "--name", "../up"], USAGE, "(found '../up')"),
         (["pictures", "--group-pattern", "("], USAGE, "is no regular expression"),
         (["pictures", "parts={"], USAGE, "expected a value as YAML writes it"),
         (["pictures", "min_per_class=100"], DATA, "too few"),
