@@ -26,7 +26,7 @@ from benchmark.model.boundary import Shapes
 log = logging.getLogger(__name__)
 
 CODE_VERSION = 2
-"""Raised when the same inputs would give other activations."""
+"""Raised when what `identity` holds would be kept in another way."""
 _CHECKED_BYTES = 2**24
 _SAID_EVERY = 2.0
 """Seconds between two lines of progress."""

@@ -11,16 +11,28 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from backbones import registry
+from backbones.build import build
 from backbones.cost import CostUnknown, flops
 from benchmark import sharing
-from benchmark.model import augmentation, passes, settings
+from benchmark.model import (
+    augmentation,
+    boundary,
+    classifier,
+    distortions,
+    passes,
+    seeds,
+    settings,
+    source_code,
+    whitening,
+)
 from benchmark.model.activations import Activations, Computation, DoesNotFit, Shelf
-from benchmark.model.boundary import Split
-from benchmark.model.seeds import drawn_views
 from benchmark.model.stages import Stage
 from benchmark.model.steps import Examples, Inputs
 from benchmark.model.study import Study
-from benchmark.model.whitening import NAME as WHITENING
+
+_MAKERS = (build, classifier.build, boundary.split, passes.plain, seeds.derive, whitening.fit)
+"""What activations are made by, besides the backbone's builder and the libraries."""
 
 Indices = npt.NDArray[np.int64]
 
@@ -55,7 +67,7 @@ class Kept(NamedTuple):
         return (*self.plain.notes, *(self.views.notes if self.views else ()))
 
 
-def source(study: Study, stage: Stage, split: Callable[[], Split]) -> Source:
+def source(study: Study, stage: Stage, split: Callable[[], boundary.Split]) -> Source:
     """The source of a stage: activations if they may be kept, else pictures."""
     if not reuses(study, stage):
         return pictures(study)
@@ -88,12 +100,12 @@ def from_kept(study: Study, kept: Kept) -> Source:
 
     def order(epoch: int) -> Indices:
         places = study.order(epoch)
-        return drawn_views(study.spec.seed, epoch, len(places), views) * pictures + places
+        return seeds.drawn_views(study.spec.seed, epoch, len(places), views) * pictures + places
 
     return Source(examples, order, plain, "cached", notes, seconds)
 
 
-def keep(study: Study, stage: Stage, split: Callable[[], Split]) -> Kept:
+def keep(study: Study, stage: Stage, split: Callable[[], boundary.Split]) -> Kept:
     """The activations that enter what learns in a stage, from disk if they are there; `split` is called if not.
 
     Raises:
@@ -111,33 +123,41 @@ def keep(study: Study, stage: Stage, split: Callable[[], Split]) -> Kept:
 
 def identity(study: Study, stage: Stage) -> dict[str, Any]:
     """All that decides the activations of unchanged pictures in this stage."""
-    spec, whitening = study.spec, study.blueprint.whitening
+    spec, fitted = study.spec, study.blueprint.whitening
     return {
         **settings.identity(),
+        "source": source_code.digest(registry.find(spec.backbone.name).build, *_MAKERS),
         "content": study.data.content,
         "image_size": spec.dataset.image_size,
         "backbone": spec.backbone.model_dump(mode="json"),
         "seed": spec.seed if spec.backbone.weights == "none" else None,
-        "whitening": None if whitening is None else whitening.digest,
+        "whitening": None if fitted is None else fitted.digest,
         "boundary": "features" if stage.mode == "frozen" else f"last {stage.last_n}",
     }
 
 
 def _views_identity(study: Study) -> dict[str, Any]:
     data = study.data
-    layers = [one for one in study.spec.augmentation.model_dump(mode="json")["layers"] if WHITENING not in one]
+    layers = [one for one in study.spec.augmentation.model_dump(mode="json")["layers"] if whitening.NAME not in one]
     pictures = hashlib.sha256(data.train.tobytes())
     if study.augmentation.mixes:
         pictures.update(data.labels[data.train].tobytes() + len(data.classes).to_bytes(8))
-    return {"augmentation": layers, "views": sharing.views(study.spec), "pictures": pictures.hexdigest()}
+    own = distortions.registered().items()
+    ours: list[Callable[..., object]] = [kind for name, kind in own if any(name in one for one in layers)]
+    return {
+        "augmentation": layers,
+        "augmentation source": source_code.digest(augmentation.build, *ours),
+        "views": sharing.views(study.spec),
+        "pictures": pictures.hexdigest(),
+    }
 
 
-def _plain(study: Study, split: Split) -> Computation:
+def _plain(study: Study, split: boundary.Split) -> Computation:
     pixels = study.data.pixels
     return Computation(len(pixels), split.shapes, 0, _facts(split.below), passes.plain(split.below, pixels))
 
 
-def _views(study: Study, split: Split) -> Computation:
+def _views(study: Study, split: boundary.Split) -> Computation:
     data, spec, views = study.data, study.spec, sharing.views(study.spec)
     training = passes.Training(data.train, data.labels[data.train], len(data.classes))
     random = augmentation.build(spec.augmentation, passes.VIEWS_SEED, spec.dataset.image_size)
