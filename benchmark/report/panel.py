@@ -16,8 +16,8 @@ from benchmark.predictions import Predictions
 TOP = 4
 """Candidates whose confusion is kept."""
 
-_SURE = 0.5
-"""A candidate speaks against a label from this probability of another class on."""
+_LEAST_SURE = 0.5
+"""Nobody is sure of a class that is less probable than all others together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +30,8 @@ class Panel:
     truth: npt.NDArray[np.int64]
     guesses: npt.NDArray[np.int32]
     """K x N, by the mean probability over the seeds."""
-    confidence: npt.NDArray[np.float32]
-    """K x N, the mean probability of the guess, 0..1."""
+    sure: npt.NDArray[np.bool_]
+    """K x N, whether the guess is worth more than the label (`is_sure`)."""
     always_wrong: npt.NDArray[np.bool_]
     """K x N, whether every seed is wrong."""
     probabilities: npt.NDArray[np.float32]
@@ -48,7 +48,7 @@ class Panel:
             self,
             names=tuple(self.names[row] for row in rows),
             guesses=self.guesses[chosen],
-            confidence=self.confidence[chosen],
+            sure=self.sure[chosen],
             always_wrong=self.always_wrong[chosen],
             recall=self.recall[chosen],
         )
@@ -63,9 +63,9 @@ class Verdicts:
         votes = np.zeros((count, classes), np.int32)
         sure = np.zeros((count, classes), np.int32)
         rows = np.arange(count)
-        for guesses, confidence in zip(panel.guesses, panel.confidence, strict=True):
+        for guesses, certain in zip(panel.guesses, panel.sure, strict=True):
             votes[rows, guesses] += 1
-            sure[rows, guesses] += confidence >= _SURE
+            sure[rows, guesses] += certain
         self.common_guess: npt.NDArray[np.int64] = votes.argmax(axis=1)
         """N classes that most candidates guess."""
         self.agreeing: npt.NDArray[np.int32] = votes.max(axis=1)
@@ -90,7 +90,7 @@ class Verdicts:
         """
         panel = self._panel
         voters = len(panel.names)
-        needed = max(min(2, voters), (voters + 1) // 2)
+        needed = max(1, min(2, voters), (voters + 1) // 2)
         rows = np.flatnonzero(self.against >= needed)
         gap = panel.probabilities[rows, self.other[rows]] - panel.probabilities[rows, panel.truth[rows]]
         return rows[np.argsort(-gap, kind="stable")]
@@ -98,7 +98,7 @@ class Verdicts:
 
 def poll(candidates: Sequence[Candidate], load: Load) -> Panel:
     """The panel of candidates that each have a complete seed; one candidate's probabilities are held at a time."""
-    names, guesses, confidence, wrong, recall = [], [], [], [], []
+    names, guesses, sure, wrong, recall = [], [], [], [], []
     confusions: list[npt.NDArray[np.int64]] = []
     total: npt.NDArray[np.float32] | None = None
     for candidate in candidates:
@@ -108,9 +108,9 @@ def poll(candidates: Sequence[Candidate], load: Load) -> Panel:
         total = mean if total is None else np.add(total, mean)
         names.append(candidate.name)
         guesses.append(mean.argmax(axis=1).astype(np.int32))
-        confidence.append(mean.max(axis=1))
         wrong.append(np.all([one.guess != one.truth for one in seeds], axis=0))
         recall.append(np.mean([recall_by_class(one) for one in seeds], axis=0))
+        sure.append(is_sure(mean, first.truth, recall[-1]))
         if len(confusions) < TOP:
             confusions.append(np.sum([confusion(one) for one in seeds], axis=0))
     assert total is not None
@@ -120,12 +120,33 @@ def poll(candidates: Sequence[Candidate], load: Load) -> Panel:
         images=first.images,
         truth=first.truth,
         guesses=np.array(guesses),
-        confidence=np.array(confidence),
+        sure=np.array(sure),
         always_wrong=np.array(wrong),
         probabilities=total / np.float32(len(names)),
         recall=np.array(recall),
         confusions=tuple(confusions),
     )
+
+
+def chance(recall: npt.NDArray[np.float64]) -> float:
+    """The balanced accuracy of guesses that never look at a picture: 1 over the classes whose recall is known."""
+    return 1 / max(int((~np.isnan(recall)).sum()), 1)
+
+
+def is_sure(
+    probabilities: npt.NDArray[np.float32], truth: npt.NDArray[np.int64], recall: npt.NDArray[np.float64]
+) -> npt.NDArray[np.bool_]:
+    """N: whether a candidate's guess weighs against a label (confident learning: Northcutt et al. 2021).
+
+    It does where its probability reaches the mean that the candidate gives this class on the pictures labelled so, and
+    where the candidate knows the label's own class: it recognises that better than by chance.
+    """
+    guess = probabilities.argmax(axis=1)
+    count = np.bincount(truth, minlength=len(recall))
+    given = np.bincount(truth, probabilities[np.arange(len(truth)), truth], len(recall))
+    usual = np.divide(given, count, out=np.full(len(recall), np.inf), where=count > 0)
+    sure: npt.NDArray[np.bool_] = probabilities.max(axis=1) >= np.maximum(usual, _LEAST_SURE)[guess]
+    return sure & (recall > chance(recall))[truth]
 
 
 def agreement(panel: Panel) -> npt.NDArray[np.float64]:

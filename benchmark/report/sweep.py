@@ -137,8 +137,7 @@ def _panel(
     asked = members(list(candidates.values()), order)
     if not asked:
         return None
-    tied = set(board.table.loc[board.table["tied_with_best"].fillna(False).astype(bool), "candidate"])
-    return panel_section(poll(asked, results.load), tied, labels, pictures)
+    return panel_section(poll(asked, results.load), board, labels, pictures)
 
 
 class _Curves(NamedTuple):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmark.board.sentences import score_text
-from benchmark.report.panel import Panel, Verdicts, agreement
+from benchmark.board.table import Leaderboard
+from benchmark.report.panel import Panel, Verdicts, agreement, chance
 from benchmark.report.pictures import Pictures, embedded
 from benchmark.report.plots import Heat
 from benchmark.report.run_figures import share_cell
@@ -35,6 +36,13 @@ class Judged(NamedTuple):
     """Of the guess, mean over all candidates."""
 
 
+class Jury(NamedTuple):
+    """The candidates that are asked about labels, and who they are in words."""
+
+    panel: Panel
+    words: str
+
+
 class PanelSection(NamedTuple):
     """What a page shows of the panel."""
 
@@ -48,13 +56,15 @@ class PanelSection(NamedTuple):
     suspect_count: int
     voters: int
     """Candidates that were asked about labels."""
+    jury: str
+    """Who they are, in words."""
 
 
-def panel_section(panel: Panel, tied: Collection[str], labels: Mapping[str, str], pictures: Pictures) -> PanelSection:
-    """Tables and pictures; on labels the candidates tied with the best are asked, if there are two or more."""
+def panel_section(panel: Panel, board: Leaderboard, labels: Mapping[str, str], pictures: Pictures) -> PanelSection:
+    """Tables and pictures; on labels those candidates are asked that know best."""
     verdicts = Verdicts(panel)
     hard = verdicts.wrong_for_all()
-    jury = _jury(panel, tied)
+    jury, who = _jury(panel, board)
     asked = Verdicts(jury)
     suspects = asked.label_suspects()
     names = tuple(labels[name] for name in panel.names)
@@ -70,13 +80,20 @@ def panel_section(panel: Panel, tied: Collection[str], labels: Mapping[str, str]
         suspects=_judged(jury, pictures, suspects[:PICTURES], asked.other, asked.against),
         suspect_count=len(suspects),
         voters=len(jury.names),
+        jury=who,
     )
 
 
-def _jury(panel: Panel, tied: Collection[str]) -> Panel:
-    """The candidates that know best."""
-    chosen = [place for place, name in enumerate(panel.names) if name in tied]
-    return panel.of(chosen) if len(chosen) > 1 else panel
+def _jury(panel: Panel, board: Leaderboard) -> Jury:
+    """The candidates that tell classes apart better than chance; of these those tied with the best, if two or more."""
+    table = board.table.set_index("candidate")
+    known = table["test_balanced_accuracy_low"] > chance(panel.recall[0])
+    tied = known & table["tied_with_best"].fillna(False).astype(bool)
+    juries = [
+        Jury(panel.of([place for place, name in enumerate(panel.names) if chosen[name]]), words)
+        for chosen, words in ((tied, "tied with the best"), (known, "better than chance"))
+    ]
+    return juries[0] if len(juries[0].panel.names) > 1 else juries[1]
 
 
 def _recall(panel: Panel, names: tuple[str, ...]) -> Heat:
