@@ -9,6 +9,7 @@ import numpy.typing as npt
 from markupsafe import Markup
 
 from benchmark.report.drawing import Axis
+from benchmark.report.lettering import Place, beside
 from benchmark.report.page import render, shown
 from benchmark.report.palette import ink, shade
 from benchmark.report.plots import Dots, Heat, Line, Plot, x_limits, y_limits
@@ -36,6 +37,8 @@ class Spot(NamedTuple):
     y: float
     text: str
     label: str
+    at: Place | None = None
+    """Of the label; None where it has no room."""
 
 
 class Stroke(NamedTuple):
@@ -117,7 +120,7 @@ def _placed(plot: Plot) -> dict[str, Any]:
         "names": [Name(*row) for row in zip(rows, names, plot.y_names, strict=True)],
         "strokes": [
             *(_line(line, across, upward) for line in plot.lines),
-            *(_dots(dots, across, upward) for dots in plot.dots),
+            *_lettered([_dots(dots, across, upward) for dots in plot.dots]),
         ],
         "keys": keys,
         "marks": list(
@@ -166,6 +169,17 @@ def _dots(dots: Dots, across: Axis, upward: Axis) -> Stroke:
     spans = zip(*(_places(axis, end) for axis, end in zip((across, upward) * 2, ends, strict=True)), strict=True)
     spots = tuple(Spot(*spot) for spot in zip(x, y, dots.texts, labels, strict=True))
     return Stroke(dots.name, dots.colour, False, "", spots, tuple(spans))
+
+
+def _lettered(strokes: list[Stroke]) -> list[Stroke]:
+    """The strokes with places for their labels; what is drawn last, over all else, is the first to get them."""
+    spots = [spot for stroke in reversed(strokes) for spot in stroke.spots]
+    found = iter(beside([spot[:2] for spot in spots], [spot.label for spot in spots], _WIDTH))
+    placed = [
+        stroke._replace(spots=tuple(spot._replace(at=next(found)) for spot in stroke.spots))
+        for stroke in reversed(strokes)
+    ]
+    return placed[::-1]
 
 
 def _places(axis: Axis, values: npt.NDArray[np.float64]) -> list[float]:

@@ -17,7 +17,8 @@ from benchmark.report.plots import OTHERS, Dots, Line, Plot, Span
 
 _MOST_POINTS = 200
 """Of one curve; longer ones are thinned evenly."""
-_FRONT_LABELS = 6
+_SHARED = 2
+"""Places on the board that a marker names when several rows lie at its spot."""
 _MOST_SPANS = 20
 """With more points in one series their intervals are not drawn."""
 
@@ -47,6 +48,22 @@ class EffectPlot(NamedTuple):
     zero: float
 
 
+class Priced(NamedTuple):
+    """A ranked row with its score and what it costs: each text, and whether nothing beats it in both."""
+
+    rank: int
+    label: str
+    score: str
+    prices: tuple[tuple[str, bool], ...]
+
+
+class PriceTable(NamedTuple):
+    """What the numbers in the plots of score against cost stand for."""
+
+    titles: tuple[str, ...]
+    rows: list[Priced]
+
+
 class _Points(NamedTuple):
     x: tuple[float, ...]
     y: tuple[float, ...]
@@ -60,21 +77,52 @@ _X_LABELS = {
 }
 
 
-def pareto_plots(board: Leaderboard, prices: pd.DataFrame, labels: Mapping[str, str]) -> list[Plot]:
-    """The score against each cost that is known; the front is what nothing beats in both.
+def pareto_plots(board: Leaderboard, prices: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, Plot]:
+    """The score against each cost that is known, by the names of the costs; the front is what nothing beats in both.
 
     `prices` are the costs of the candidates of this very board (`benchmark.board.costs`).
     """
-    rows: list[dict[str, Any]] = [
-        {str(key): value for key, value in row.items()}
-        for row in board.ranked.merge(prices, on="candidate", suffixes=("", "_again")).to_dict("records")
-    ]
-    plots = []
+    plots = {}
+    rows = _priced(board, prices)
     for price in PRICES:
-        points = [row for row in rows if not pd.isna(row[price.column]) and row[price.column] > 0]
+        points = [row for row in rows if _is_known(row[price.column])]
         if points:
-            plots.append(_pareto(price, points, board.primary, labels))
+            plots[price.column] = _pareto(price, points, board.primary, labels)
     return plots
+
+
+def price_table(board: Leaderboard, prices: pd.DataFrame, labels: Mapping[str, str]) -> PriceTable:
+    """The rows in the plots with everything that is drawn of them, in the board's order."""
+    rows = _priced(board, prices)
+    known = [price for price in PRICES if any(_is_known(row[price.column]) for row in rows)]
+    return PriceTable(
+        tuple(price.words for price in known),
+        [
+            Priced(
+                row["rank"],
+                labels[row["candidate"]],
+                score_text(row[f"test_{board.primary}"]),
+                tuple(
+                    (
+                        price.text(row[price.column]) if _is_known(row[price.column]) else "",
+                        row[f"on_front_{price.column}"] is True,
+                    )
+                    for price in known
+                ),
+            )
+            for row in rows
+        ],
+    )
+
+
+def _priced(board: Leaderboard, prices: pd.DataFrame) -> list[dict[str, Any]]:
+    """The ranked rows with their costs."""
+    merged = board.ranked.merge(prices, on="candidate", suffixes=("", "_again"))
+    return [{str(key): value for key, value in row.items()} for row in merged.to_dict("records")]
+
+
+def _is_known(amount: Any) -> bool:
+    return not pd.isna(amount) and amount > 0
 
 
 def learning_plots(
@@ -140,7 +188,7 @@ def _pareto(price: Price, rows: Sequence[Mapping[str, Any]], primary: str, label
         primary.replace("_", " "),
         (Line("", tuple(end[0] for end in ends), tuple(end[1] for end in ends), 1, dashed=True),),
         (
-            _dots("beaten by another", beaten, price, primary, labels)._replace(labels=(), colour=OTHERS),
+            _dots("beaten by another", beaten, price, primary, labels)._replace(colour=OTHERS),
             _dots("on the front", best, price, primary, labels),
         ),
         x_logarithmic=max(values) / min(values) > 6,
@@ -179,5 +227,11 @@ def _places(points: Sequence[tuple[float, float, int]]) -> tuple[str, ...]:
     spots: dict[tuple[float, float], list[int]] = {}
     for value, score, rank in points:
         spots.setdefault((value, round(score, 3)), []).append(rank)
-    shared = {spot: ", ".join(map(str, ranks)) for spot, ranks in list(spots.items())[:_FRONT_LABELS]}
+    shared = {spot: _listed(ranks) for spot, ranks in spots.items()}
     return tuple(shared.pop((value, round(score, 3)), "") for value, score, _ in points)
+
+
+def _listed(ranks: Sequence[int]) -> str:
+    """`3`, `3, 4` or `3, 4 +2`."""
+    more = len(ranks) - _SHARED
+    return ", ".join(map(str, ranks[:_SHARED])) + (f" +{more}" if more > 0 else "")

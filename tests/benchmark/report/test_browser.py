@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from benchmark.cli import run
 from benchmark.report import sweep as report
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
@@ -23,6 +25,9 @@ pytestmark = pytest.mark.skipif(not (BROWSER and DRIVER), reason="there is no ch
 
 _PACKAGE = importlib.util.find_spec("axe_core_python")
 AXE = Path(os.environ.get("AXE_SCRIPT") or Path((_PACKAGE and _PACKAGE.origin) or "nowhere").parent / "axe.min.js")
+
+PHONE = 390
+"""Its width in pixels."""
 
 HOSTILE = '<img src=x onerror="console.error(1)">'
 
@@ -119,12 +124,35 @@ def test_a_curve_can_be_taken_out_and_brought_back(page: Any) -> None:
     assert [curve.get_attribute("hidden") for curve in curves] == [None, None]
 
 
-def test_a_phone_does_not_scroll_sideways(page: Any) -> None:
-    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+@pytest.fixture
+def phone(page: Any) -> Iterator[Any]:
+    """The browser with the screen of a phone."""
+    metrics = {"width": PHONE, "height": 844, "deviceScaleFactor": 1, "mobile": True}
     page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    widths = page.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
+    yield page
     page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    assert widths[0] <= widths[1]
+
+
+def test_a_phone_does_not_scroll_sideways(phone: Any, tmp_path: Path) -> None:
+    """A browser that emulates a phone widens its window with the page: only the phone's own width tells."""
+    changes = tmp_path / "changes.html"
+    assert run(["diff", str(tmp_path / "drawn"), str(tmp_path / "drawn"), "--html", str(changes)]) == 0
+    pages = (phone.current_url, phone.find_elements("css selector", "td.runs a")[-1].get_attribute("href"))
+    for address in (*pages, changes.as_uri()):
+        phone.get(address)
+        assert phone.execute_script("return document.documentElement.scrollWidth") == PHONE, address
+
+
+def test_on_a_phone_the_numbers_stand_under_their_bars(phone: Any) -> None:
+    cells = phone.find_elements("css selector", "#intervals td.drawn")
+    assert len(cells) == 6
+    assert all(re.match(r"[.\d]+ \[[.\d]+, [.\d]+\]$|\d(-\d)?$", cell.text) for cell in cells)
+    cells += phone.find_elements("css selector", "#effects td.drawn")
+    assert len(cells) > 6
+    for cell in cells:
+        bar, number = cell.find_element("css selector", ".track").rect, cell.rect
+        assert bar["height"] <= number["height"] / 2
+        assert bar["width"] > 40
 
 
 def test_the_link_of_a_run_opens_its_page(page: Any) -> None:

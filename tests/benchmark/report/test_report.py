@@ -187,3 +187,32 @@ def test_seconds_of_all_parts_add_up_to_those_of_all_runs(sweep: Any, read: Call
     assert sum(seconds for _, seconds in spent.parts) == pytest.approx(spent.total) == pytest.approx(4 * 11.0)
     assert dict(spent.parts)["rest"] == pytest.approx(4 * 0.25)
     assert "latency, heat maps, files 1.0 all 44.0" in read(page_of(sweep)).text
+
+
+def test_every_marker_of_score_against_cost_has_a_number_and_the_table_its_name(
+    sweep_of: Any, read: Callable[[str], Any]
+) -> None:
+    sweep = sweep_of()
+    for place, skill in enumerate((0.9, 0.75, 0.6)):
+        name = sweep.add(skill, training={"learning_rate": 0.001 * (place + 1)})
+        for record in sweep.records():
+            if record.candidate == name:
+                size = record.parameters.model_copy(update={"trainable": 100 * 3**place})
+                store.write_record(sweep.directory, record.model_copy(update={"parameters": size}))
+    text = page_of(sweep)
+    section = text[text.index('id="cost-benefit"') : text.index('id="classes"')]
+    drawing = section[section.index("<svg") : section.index("</svg>")]
+    assert drawing.count('class="spot"') == 3 + 2  # with the two in the legend
+    assert re.findall(r'class="small"[^>]*>([^<]+)<', drawing) == ["2", "3", "1"]
+    table = section[section.index("<tbody>") : section.index("</tbody>")]
+    rows = [re.sub(r"<[^>]*>", " ", row).split() for row in table.split("</tr>")[:-1]]
+    assert [row[0] for row in rows] == ["1", "2", "3"]
+    assert all(size in row for size, row in zip(("100", "300", "900"), rows, strict=True))
+    assert table.count("<small>front</small>") == 4
+
+
+def test_rows_at_one_spot_share_a_marker_that_names_two_and_counts_the_rest(sweep_of: Any) -> None:
+    sweep = sweep_of()
+    for place in range(4):
+        sweep.add(0.8, training={"learning_rate": 0.001 * (place + 1)})
+    assert ">1, 2 +2</text>" in page_of(sweep)
