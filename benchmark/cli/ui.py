@@ -16,7 +16,7 @@ from benchmark.cli.output import echo
 from benchmark.errors import ConfigurationError
 
 VIEW = "bench"
-"""The columns of MLflow's table that a sweep has chosen."""
+"""The view of MLflow's table that a sweep has left: columns, filter and order."""
 
 Results = Annotated[Path, typer.Argument(metavar="[RESULTS]", help="The results folder, not a sweep's.")]
 Host = Annotated[str, typer.Option(help="Whom it answers: 127.0.0.1 is this machine alone.")]

@@ -16,16 +16,20 @@ from benchmark.board.markdown import escaped, to_markdown
 from benchmark.board.table import Leaderboard
 from benchmark.report.labels import candidate_labels, in_labels
 from benchmark.spec import AXES
-from benchmark.tracking import facts
+from benchmark.tracking import facts, views
 from benchmark.tracking.ledger import Ledger
 
 LONGEST_NOTE = 5000
-_PLACES = {
+_METRICS = {
     "total_parameters": "parameters/total",
     "trainable_parameters": "parameters/trainable",
     "flops": "parameters/flops",
 }
 """Columns of the board that a run has too, under the run's names of metrics."""
+_PARAMS = {"image_size": "dataset.image_size", "weights": "backbone.weights"}
+"""The same for parameters."""
+_CHOICES = (*AXES, "image_size", "weights")
+_COUNTS = ("n_seeds", "n_planned", "n_folds", "n_failed")
 
 
 class Row(NamedTuple):
@@ -36,7 +40,10 @@ class Row(NamedTuple):
     """What tells it from the others, for people."""
     status: str
     params: dict[str, str]
+    """What varies between the candidates, under the names that their runs have for it."""
     metrics: dict[str, float]
+    tags: dict[str, str]
+    """All axes, varying or not, and how many runs stand behind the numbers."""
 
 
 class Place(NamedTuple):
@@ -52,9 +59,9 @@ class Place(NamedTuple):
 
 def rows(board: Leaderboard) -> list[Row]:
     """The rows of the board as MLflow holds them: every number of theirs, by sections."""
-    labels = candidate_labels(board.table)
+    labels, varying = candidate_labels(board.table), _varying(board.table)
     cells = [{str(key): value for key, value in row.items()} for row in board.table.to_dict("records")]
-    return [_row(row, labels[row["candidate"]]) for row in cells]
+    return [_row(row, labels[row["candidate"]], board.primary, varying) for row in cells]
 
 
 def write(ledger: Ledger, parent: str, board: Leaderboard) -> None:
@@ -82,7 +89,7 @@ def is_whole(run: Run, row: Row) -> bool:
     status = "FINISHED" if row.status in _WELL else "FAILED"
     return (
         run.info.status == status
-        and run.data.tags.get("status") == row.status
+        and {"status": row.status, **row.tags}.items() <= run.data.tags.items()
         and run.data.params == row.params
         and run.data.metrics == row.metrics
     )
@@ -100,8 +107,7 @@ def _create(ledger: Ledger, row: Row, primary: str, place: Place) -> str:
     lasted = sum(run.info.end_time - run.info.start_time for run in place.seeds if run.info.end_time)
     tags = {"kind": "candidate", "candidate": row.candidate, "status": row.status, "primary": primary}
     tags |= {"sweep": ledger.directory.name, "sweep_id": ledger.sweep_id, facts.PARENT: place.parent.info.run_id}
-    tags |= {axis: value for axis, value in row.params.items() if axis in AXES}
-    tags |= {facts.NOTE: place.note, **facts.SOURCE}
+    tags |= {**row.tags, facts.NOTE: place.note, **facts.SOURCE}
     created = ledger.client.create_run(ledger.experiment, start_time=began, tags=tags, run_name=row.label)
     run = str(created.info.run_id)
     params = [Param(key, value) for key, value in row.params.items()]
@@ -139,6 +145,9 @@ def _describe(ledger: Ledger, sweep: Run, board: Leaderboard, runs: Sequence[Run
     metrics = [Metric(key, float(value), now, 0) for key, value in numbers.items() if math.isfinite(value)]
     tags = [RunTag(facts.NOTE, _board_note(board)), RunTag("primary", board.primary)]
     ledger.client.log_batch(own, metrics=metrics, tags=tags)
+    varying = [_PARAMS.get(key, key) for key in _varying(board.table)]
+    view = views.of_candidates(ledger.directory.name, board.primary, varying)
+    ledger.client.set_experiment_tag(ledger.experiment, views.TAG, view)
     _log_data_sets(ledger, own, runs)
 
 
@@ -149,15 +158,30 @@ def _log_data_sets(ledger: Ledger, own: str, runs: Sequence[Run]) -> None:
         ledger.client.log_inputs(own, list(used.values()))
 
 
-def _row(cells: Mapping[str, Any], label: str) -> Row:
-    texts = {key: str(cells[key]) for key in (*AXES, "image_size", "weights") if not _is_missing(cells[key])}
+def _varying(table: pd.DataFrame) -> list[str]:
+    """The columns in which trained candidates differ; the backbone's where there are none."""
+    trained = table[table["status"] != "baseline"]
+    return [key for key in _CHOICES if trained[key].nunique(dropna=False) > 1] or ["backbone"]
+
+
+def _row(cells: Mapping[str, Any], label: str, primary: str, varying: Sequence[str]) -> Row:
+    texts = {key: str(cells[key]) for key in (*_CHOICES, *_COUNTS) if not _is_missing(cells[key])}
     numbers = {
-        _PLACES.get(key) or facts.sectioned(key, "board"): float(cells[key])
+        _METRICS.get(key) or facts.sectioned(key, "place"): float(cells[key])
         for key, kind in KINDS.items()
-        if kind != "text" and key not in ("schema_version", "image_size") and not pd.isna(cells[key])
+        if kind != "text" and key not in ("schema_version", "image_size", *_COUNTS) and not pd.isna(cells[key])
     }
-    finite = {key: value for key, value in numbers.items() if math.isfinite(value)}
-    return Row(str(cells["candidate"]), label, str(cells["status"]), texts, finite)
+    # MLflow compares by the metric that was logged first, and draws the sections in the order of the alphabet.
+    scores = {f"{primary}{end}": numbers.get(f"test/{primary}{end}", math.nan) for end in ("", "_low", "_high")}
+    numbers = {f"mean/{key}": value for key, value in scores.items()} | numbers
+    return Row(
+        candidate=str(cells["candidate"]),
+        label=label,
+        status=str(cells["status"]),
+        params={_PARAMS.get(key, key): texts[key] for key in varying if key in texts},
+        metrics={key: value for key, value in numbers.items() if math.isfinite(value)},
+        tags=texts,
+    )
 
 
 def _is_missing(value: Any) -> bool:
@@ -178,13 +202,13 @@ def _reasons(board: Leaderboard) -> dict[str, str]:
 def _note(primary: str, row: Row, reasons: str) -> str:
     """The candidate's result in a sentence, and why runs of it have none."""
     score = row.metrics.get(f"test/{primary}")
-    if score is None or "board/rank" not in row.metrics:
+    if score is None or "place/rank" not in row.metrics:
         return f"`{row.candidate}`, {row.status}: not on the board's ranking.\n\n{reasons}".strip()[:LONGEST_NOTE]
     low, high = (row.metrics.get(f"test/{primary}_{end}", score) for end in ("low", "high"))
-    ranks = f"{row.metrics['board/rank_low']:.0f} to {row.metrics['board/rank_high']:.0f}"
+    ranks = f"{row.metrics['place/rank_low']:.0f} to {row.metrics['place/rank_high']:.0f}"
     interval = f"95 % interval {low:.4f} to {high:.4f}"
-    tied = ", tied with the best" if row.metrics.get("board/tied_with_best") else ""
-    number = f"{row.metrics['board/n_seeds']:.0f}"
+    tied = ", tied with the best" if row.metrics.get("place/tied_with_best") else ""
+    number = row.tags["n_seeds"]
     seeds = "one seed" if number == "1" else f"mean of {number} seeds"
     result = f"{primary} {score:.4f}, {interval}, ranks {ranks}{tied}; {seeds}."
     return f"{result}\n\n`{row.candidate}`\n\n{reasons}".strip()[:LONGEST_NOTE]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sqlite3
@@ -29,7 +28,7 @@ from sqlalchemy.engine import make_url  # noqa: E402
 from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
 from benchmark.credentials import without_credentials  # noqa: E402
-from benchmark.spec import AXES  # noqa: E402
+from benchmark.tracking import views  # noqa: E402
 
 TROUBLE = (MlflowException, SQLAlchemyError, OSError)
 """What a store that cannot be used raises."""
@@ -37,18 +36,6 @@ TROUBLE = (MlflowException, SQLAlchemyError, OSError)
 # The first opening of a database tells the story of forty migrations; a lost server is said in a sentence of our own.
 for _name, _level in {"alembic": logging.WARNING, "mlflow": logging.WARNING, "urllib3": logging.ERROR}.items():
     logging.getLogger(_name).setLevel(_level)
-
-
-VIEW_TAG = "mlflow.sharedViewState.bench"
-"""The tag in which MLflow's page finds the view that its address names with `viewStateShareKey=bench`."""
-_SHOWN = {
-    "params": (*AXES, "dataset.image_size"),
-    "metrics": (
-        "best/balanced_accuracy", "board/rank", "test/balanced_accuracy", "test/macro_f1", "test/accuracy",
-        "test/log_loss", "best_val/balanced_accuracy", "parameters/trainable", "cost/seconds_total",
-    ),
-}  # fmt: skip
-"""The columns of that view; by itself MLflow's table has none with a metric."""
 
 
 class TrackingUnavailable(RuntimeError):
@@ -79,25 +66,20 @@ def open_experiment(uri: str, results: Path, name: str) -> Opened:
         found = client.get_experiment_by_name(name)
         _let_readers_and_writers_meet(uri)
         if found is not None:
-            if VIEW_TAG not in found.tags:
-                client.set_experiment_tag(found.experiment_id, VIEW_TAG, _view())
+            if views.TAG not in found.tags:
+                client.set_experiment_tag(found.experiment_id, views.TAG, views.before_a_board())
             return Opened(client, str(found.experiment_id))
         # A server keeps the files itself; beside a database they lie in the results folder.
         location = None if uri.startswith("http") else (results.absolute() / "mlartifacts" / name).as_uri()
         note = (
-            f"Image classifiers compared on {name}. Each row is a sweep, with report.html among its artifacts; + opens "
-            "its candidates, the best first, and + there their seeds. Tick candidates and press Compare to set them "
-            "side by side."
+            f"Image classifiers compared on {name}. `bench ui` opens the candidates of the newest sweep, the best "
+            "first: tick some and press Compare to set them side by side. Without the filter each row is a sweep, with "
+            "report.html among its artifacts; + opens its candidates, and + there their seeds."
         )
         # Without its kind MLflow takes an experiment for one about language models and shows traces and judges first.
-        tags = {"mlflow.note.content": note, "mlflow.experimentKind": "custom_model_development", VIEW_TAG: _view()}
+        tags = {"mlflow.note.content": note, "mlflow.experimentKind": "custom_model_development"}
+        tags[views.TAG] = views.before_a_board()
         return Opened(client, str(client.create_experiment(name, artifact_location=location, tags=tags)))
-
-
-def _view() -> str:
-    """What MLflow keeps of a shared view."""
-    columns = [f"{kind}.`{name}`" for kind, names in _SHOWN.items() for name in names]
-    return json.dumps({"selectedColumns": columns})
 
 
 def find_experiment(uri: str, results: Path, name: str) -> Opened | None:

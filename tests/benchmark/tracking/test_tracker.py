@@ -19,7 +19,8 @@ from mlflow.entities import Run
 from benchmark import environment, store, tracking
 from benchmark.cli.ui import _newest
 from benchmark.tracking import tracker as tracker_module
-from benchmark.tracking.opening import VIEW_TAG, open_experiment
+from benchmark.tracking import views
+from benchmark.tracking.opening import open_experiment
 
 Search = Callable[[str], list[Run]]
 
@@ -140,8 +141,10 @@ def test_every_candidate_has_a_run_with_its_interval_above_its_seeds(folder: Any
     [candidate], [sweep] = found("candidate"), found("sweep")
     row = board.table.iloc[0]
     assert candidate.data.metrics["test/accuracy_low"] == pytest.approx(row["test_accuracy_low"])
-    assert candidate.data.metrics["board/rank_high"] == row["rank_high"]
-    assert candidate.data.metrics["board/n_seeds"] == 2
+    assert candidate.data.metrics["place/rank_high"] == row["rank_high"]
+    assert candidate.data.tags["n_seeds"] == "2"
+    first = list(candidate.data.metrics)[:3]
+    assert first == ["mean/accuracy", "mean/accuracy_low", "mean/accuracy_high"], "what MLflow compares by"
     assert candidate.data.tags["mlflow.parentRunId"] == sweep.info.run_id
     assert {run.data.tags["mlflow.parentRunId"] for run in found("run")} == {candidate.info.run_id}
     assert sweep.info.status == "FINISHED"
@@ -266,16 +269,20 @@ def test_the_table_of_mlflow_opens_with_metrics(folder: Any, found: Search) -> N
     uri = tracking.default_uri(folder.path.parent)
     client = MlflowClient(uri)
     experiment = client.get_experiment_by_name("drawn")
-    columns = json.loads(experiment.tags[VIEW_TAG])["selectedColumns"]
-    runs = [*found("candidate"), *found("run"), *found("sweep")]
-    known = {f"metrics.`{name}`" for run in runs for name in run.data.metrics}
-    known |= {f"params.`{name}`" for run in runs for name in run.data.params}
-    assert len(columns) > 10
-    not_drawn = {"metrics.`parameters/trainable`", "metrics.`best/balanced_accuracy`"}
-    assert set(columns) - known <= not_drawn
+    view = json.loads(experiment.tags[views.TAG])
+    columns = set(view["selectedColumns"])
+    [candidate] = client.search_runs([experiment.experiment_id], view["searchFilter"])
+    assert candidate.data.tags["kind"] == "candidate"
+    known = {f"metrics.`{name}`" for name in candidate.data.metrics} | {
+        f"params.`{name}`" for name in candidate.data.params
+    }
+    assert columns - known == {"metrics.`parameters/trainable`"}, "the drawn runs have no size"
+    assert {"params.`backbone`", "metrics.`mean/accuracy_low`", "metrics.`place/rank_high`"} < columns
+    assert view["orderByKey"] in columns
+    assert view["orderByAsc"] is False
     database = folder.path.parent / "mlflow.db"
     assert _newest(database).endswith("runs?workflowType=machine_learning&viewStateShareKey=bench")
-    client.delete_experiment_tag(experiment.experiment_id, VIEW_TAG)
+    client.delete_experiment_tag(experiment.experiment_id, views.TAG)
     assert _newest(database).endswith("runs?workflowType=machine_learning")
     open_experiment(uri, folder.path.parent, "drawn")
-    assert VIEW_TAG in client.get_experiment_by_name("drawn").tags
+    assert views.TAG in client.get_experiment_by_name("drawn").tags
