@@ -48,7 +48,7 @@ class Execution:
         self._waiting: deque[Bundle] = deque(plan.bundles)
         self._locks: dict[str, FileLock] = {}
         self._retries = Retries(plan.bundles)
-        # The first run that was asked for stands for its candidate in the report.
+        # The first run that was asked for keeps the heat maps of its candidate.
         first = {one.record.candidate: one.record.run_id for one in reversed(plan.asked.values())}
         self._exhibited = set(first.values())
         self._activations = {one.runs[0].run_id: one.activations for one in plan.bundles}
@@ -135,7 +135,7 @@ class Execution:
                 job=run.job.without_credentials(),
                 planned=record,
                 batch_size=self._retries.batch_size(record.run_id, run.job.spec.training.batch_size),
-                exhibited=run.record.run_id in self._exhibited and run.job.report.level == "full",
+                exhibited=run.record.run_id in self._exhibited,
             )
             for run, record in zip(runs, started, strict=True)
         )

@@ -1,8 +1,9 @@
 """Exhibits: what only the process that trained can show of a run, written beside its record for the report.
 
-gradcam.npz         where the network looked: pictures it got most wrong, and one of each class that it got right
-architecture.txt    the layers of backbone and head
 augmentation.png    training pictures, a row each: as they are, then as the run saw them
+architecture.txt    the layers of backbone and head
+gradcam.npz         where the network looked: pictures it got most wrong, and one of each class that it got right; for
+                    one run of a candidate, since every picture has to pass through the whole network again
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from benchmark.model import augmentation, experiment, explain
 
 WORST = 6
 """Errors that are explained, those with the highest loss."""
-RIGHT = 6
-"""Classes of which a picture that is right is explained."""
+RIGHT = 24
+"""Classes of which a picture that is right is explained; of more, those that are known worst."""
 PREVIEWED, VIEWS = 6, 5
 
 Indices = npt.NDArray[np.int64]
@@ -41,29 +42,41 @@ class Explained(NamedTuple):
 def write(assignment: Assignment, data: experiment.Data, result: experiment.Result) -> None:
     """Write what there is to show of this run."""
     run = store.run_directory(assignment.job.directory, assignment.planned.run_id)
-    chosen = chosen_for(result.test, data.labels[data.test], data.test)
-    network = explain.cut(result.model)
-    heat = explain.heat_maps(network, data.pixels[chosen.rows], chosen.classes)
-    with store.replacing(run / "gradcam.npz") as temporary:
-        np.savez_compressed(temporary, rows=chosen.rows, heat=heat, classes=chosen.classes)
-    store.write_text(run / "architecture.txt", explain.architecture(network))
     if assignment.spec.augmentation.layers:
         _write_preview(run / "augmentation.png", assignment, data)
+    network = explain.cut(result.model)
+    store.write_text(run / "architecture.txt", explain.architecture(network))
+    if assignment.exhibited:
+        _write_heat(run / "gradcam.npz", network, data, result)
 
 
 def chosen_for(probabilities: npt.NDArray[np.float32], truth: Indices, rows: Indices) -> Explained:
-    """The worst errors, then for the first classes the most certain picture that is right; of test pictures."""
+    """The worst errors, then of each class the most certain picture that is right; of test pictures.
+
+    Of more than `RIGHT` classes those with the lowest recall; a class that is never right has no such picture.
+    """
     guesses = probabilities.argmax(axis=1)
     certainty = probabilities[np.arange(len(truth)), truth]
     order = np.argsort(certainty, kind="stable")
-    wrong = order[guesses[order] != truth[order]][:WORST]
-    right = [
-        found[-1]
-        for label in np.unique(truth)
-        if len(found := order[(guesses == truth)[order] & (truth[order] == label)])
-    ]
-    places = np.concatenate([wrong, np.array(right[:RIGHT], dtype=np.int64)]).astype(np.int64)
+    right = (guesses == truth)[order]
+    wrong = order[~right][:WORST]
+    most_certain = {int(label): place for label, place in zip(truth[order][right], order[right], strict=True)}
+    known = np.unique(truth[guesses == truth])
+    recall = [float((guesses == truth)[truth == label].mean()) for label in known]
+    kept = np.sort(known[np.argsort(recall, kind="stable")[:RIGHT]])
+    samples = np.array([most_certain[label] for label in kept.tolist()], dtype=np.int64)
+    places = np.concatenate([wrong, samples])
     return Explained(rows[places], guesses[places].astype(np.int64))
+
+
+def _write_heat(path: Path, network: explain.Cut, data: experiment.Data, result: experiment.Result) -> None:
+    """Heat maps of the chosen test pictures, with the method that made them."""
+    chosen = chosen_for(result.test, data.labels[data.test], data.test)
+    heat = explain.heat_maps(network, data.pixels[chosen.rows], chosen.classes)
+    with store.replacing(path) as temporary:
+        np.savez_compressed(
+            temporary, rows=chosen.rows, heat=heat, classes=chosen.classes, method=np.array(network.method)
+        )
 
 
 def _write_preview(path: Path, assignment: Assignment, data: experiment.Data) -> None:

@@ -160,7 +160,7 @@ class Assignment(Setting):
     batch_size: int = Field(ge=1)
     """`training.batch_size`, or less after that has not fitted into memory."""
     exhibited: bool
-    """Whether heat maps and the like are kept for the report."""
+    """Whether it is the run of its candidate that keeps heat maps for the report."""
 
     @property
     def spec(self) -> RunSpec:

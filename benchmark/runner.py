@@ -103,7 +103,7 @@ def _concluded(
         return _failed(assignment.planned, outcome)
     try:
         record = _finished(_manifest(manifest), assignment, outcome, seconds_pixels)
-        return _exhibited(data, assignment, outcome, record) if assignment.exhibited else record
+        return _exhibited(data, assignment, outcome, record) if assignment.job.report.level == "full" else record
     except Exception as error:
         return _failed(assignment.planned, error)
 

@@ -35,7 +35,7 @@ Open = Annotated[bool, typer.Option("--open", help="Show it in the browser.")]
 
 
 def report(directory: Sweep, level: Much = Level.FULL, figures: Figures = FigureFiles.SVG, open: Open = False) -> None:
-    """Write report.html, which needs no network, and the pages and figures of runs that have none yet.
+    """Write report.html, which needs no network, and the pages of runs that have none, with figures in this form.
 
     The report holds the sortable board, intervals, effects, scores against costs, classes, the pictures that nobody
     gets right, suspicious labels, learning curves, data, failures and the command of each run.

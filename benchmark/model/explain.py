@@ -1,4 +1,4 @@
-"""Explain: where a trained network looks. Grad-CAM (Selvaraju et al. 2017, ICCV).
+"""Explain: where a trained network looks. Grad-CAM (Selvaraju et al. 2017, ICCV) or HiResCAM.
 
 Grad-CAM weighs a channel by its mean gradient over all places, which is exact where the map is averaged afterwards. A
 network that flattens its map weighs every place on its own, and the mean puts the heat beside what it saw: there each
@@ -9,7 +9,7 @@ thing where the map is averaged.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import keras
 import numpy as np
@@ -44,9 +44,10 @@ class Cut(NamedTuple):
     classifier: Classifier
 
     @property
-    def flattens(self) -> bool:
-        """Whether what follows the map weighs every place on its own."""
-        return any(isinstance(layer, keras.layers.Flatten) for layer in self.above.layers)
+    def method(self) -> Literal["grad-cam", "hirescam"]:
+        """What its heat maps are made by: hirescam where what follows the map weighs every place on its own."""
+        flattens = any(isinstance(layer, keras.layers.Flatten) for layer in self.above.layers)
+        return "hirescam" if flattens else "grad-cam"
 
 
 def heat_maps(network: Cut, pixels: Pixels, classes: Indices) -> npt.NDArray[np.uint8]:
@@ -77,7 +78,7 @@ def _heat(cut: Cut, pixels: Pixels, classes: Indices) -> npt.NDArray[np.float32]
         logits = cut.classifier.head(cut.above(found, training=False), training=False)
         asked = tf.reduce_sum(tf.gather(logits, classes, axis=1, batch_dims=1))
     gradient = tape.gradient(asked, found)
-    weights = gradient if cut.flattens else tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)
+    weights = gradient if cut.method == "hirescam" else tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)
     heat = tf.nn.relu(tf.reduce_sum(tf.cast(weights * found, tf.float32), axis=3))
     side = [min(int(length), LARGEST_SIDE) for length in heat.shape[1:]]
     return tf.image.resize(heat[..., None], side, method="area")[..., 0].numpy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -42,14 +43,25 @@ class Coverage(NamedTuple):
     """Share of right answers among them; NaN where there are none."""
 
 
-class Threshold(NamedTuple):
-    """The lowest confidence that reaches a target on validation, and what the test says of it."""
+class Answered(NamedTuple):
+    """What a threshold gives on the test."""
 
-    target: float
     threshold: float
+    pictures: int
+    """Validation pictures that chose it: those it answers."""
     coverage: float
     accuracy: float
     """NaN when nothing is answered."""
+
+
+class Threshold(NamedTuple):
+    """The lowest confidence that reaches a target on validation."""
+
+    target: float
+    needed: int
+    """Validation pictures that must be answered for the target to mean something."""
+    found: Answered | None
+    """None where no threshold reaches the target with so many pictures."""
 
 
 def reliability(predictions: Predictions) -> Reliability:
@@ -72,7 +84,11 @@ def coverage(predictions: Predictions) -> Coverage:
 
 
 def thresholds(validation: Predictions, test: Predictions) -> tuple[Threshold, ...]:
-    """For each target the threshold that reaches it on validation; targets out of reach are left out."""
+    """For each target the threshold that reaches it on validation.
+
+    So many validation pictures must be answered that with one of them wrong the target would still be reached, 1 in
+    10 for .9: a few lucky ones choose no threshold.
+    """
     order = np.argsort(-validation.confidence, kind="stable")
     confidence = validation.confidence[order]
     right = np.cumsum((validation.guess == validation.truth)[order]) / np.arange(1, len(order) + 1)
@@ -80,10 +96,14 @@ def thresholds(validation: Predictions, test: Predictions) -> tuple[Threshold, .
     last = np.append(np.diff(confidence) != 0, True) if len(order) else np.zeros(0, np.bool_)
     found = []
     for target in TARGETS:
+        needed = math.ceil(1 / (1 - target) - 1e-9)
         reached = np.flatnonzero((right >= target) & last)
-        if reached.size:
-            threshold = float(confidence[reached[-1]])
-            found.append(Threshold(target, threshold, *_at(test, threshold)))
+        answered = int(reached[-1]) + 1 if reached.size else 0
+        chosen = None
+        if answered >= needed:
+            threshold = float(confidence[answered - 1])
+            chosen = Answered(threshold, answered, *_at(test, threshold))
+        found.append(Threshold(target, needed, chosen))
     return tuple(found)
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.board.columns import csv_text
-from benchmark.metrics import SMALLEST_PROBABILITY
+from benchmark.metrics import SMALLEST_PROBABILITY, recall_by_class
 from benchmark.predictions import Predictions
+from benchmark.report.panel import is_sure
 from benchmark.report.pictures import Pictures, embedded
 
 ERRORS = 1000
@@ -49,6 +50,14 @@ def errors(predictions: Predictions, pictures: Pictures) -> list[Item]:
     wrong = np.flatnonzero(predictions.guess != predictions.truth)
     order = wrong[np.argsort(predictions.probability_of_truth[wrong], kind="stable")]
     return _items(predictions, pictures, order)
+
+
+def label_doubts(predictions: Predictions, pictures: Pictures) -> list[Item]:
+    """Wrong answers that weigh against the label (`is_sure`), the surest first."""
+    sure = is_sure(predictions.probabilities, predictions.truth, recall_by_class(predictions))
+    doubted = np.flatnonzero(sure & (predictions.guess != predictions.truth))
+    against = (predictions.confidence - predictions.probability_of_truth)[doubted]
+    return _items(predictions, pictures, doubted[np.argsort(-against, kind="stable")])
 
 
 def right_sample(predictions: Predictions, pictures: Pictures) -> list[Item]:

@@ -30,6 +30,10 @@ from benchmark.report.svg import svg
 from benchmark.spec import RunSpec, flatten
 
 PAGE = "index.html"
+DOUBTS = 24
+"""Pictures whose labels are questioned; more are counted."""
+
+_LAST_FIGURE = "coverage"
 
 
 def write(directory: Path, record: RunRecord, format: str) -> list[Path]:
@@ -64,11 +68,20 @@ def write(directory: Path, record: RunRecord, format: str) -> list[Path]:
     return [*files, *(run / name for name in texts)]
 
 
-def is_written(directory: Path, record: RunRecord) -> bool:
+def has_page(directory: Path, record: RunRecord) -> bool:
     """Whether the run's page is there and no older than its result."""
+    return _is_fresh(directory, record, PAGE)
+
+
+def is_written(directory: Path, record: RunRecord, format: str) -> bool:
+    """Whether the run's page is there with figures of this format, all no older than its result."""
+    return has_page(directory, record) and _is_fresh(directory, record, f"figures/{_LAST_FIGURE}.{format}")
+
+
+def _is_fresh(directory: Path, record: RunRecord, name: str) -> bool:
     run = store.run_directory(directory, record.run_id)
-    page, result = run / PAGE, run / "record.json"
-    return page.exists() and page.stat().st_mtime_ns >= result.stat().st_mtime_ns
+    file, result = run / name, run / "record.json"
+    return file.exists() and file.stat().st_mtime_ns >= result.stat().st_mtime_ns
 
 
 def _figures(run: Path, record: RunRecord, test: Predictions, report: ClassReport) -> dict[str, Plot | Heat]:
@@ -106,6 +119,7 @@ def _page(
 ) -> str:  # fmt: skip
     run = store.run_directory(directory, record.run_id)
     right = gallery.right_sample(test, pictures)
+    doubts = gallery.label_doubts(test, pictures) if _has_learnt(report) else None
     return render(
         "run.html.j2",
         record=record,
@@ -117,8 +131,13 @@ def _page(
         report=report,
         thresholds=_thresholds(directory, record, test),
         errors=gallery.show(wrong[: gallery.ERRORS], pictures, run / PAGE),
+        doubts=None if doubts is None else gallery.show(doubts[:DOUBTS], pictures, run / PAGE),
+        doubted=len(doubts or ()),
         right=gallery.show(right, pictures, run / PAGE),
-        heated=_heated(run, record, pictures),
+        classes_right=len(np.unique(test.truth[test.guess == test.truth])),
+        is_network=isinstance(record.spec, RunSpec),
+        heat=_heat(run, record, pictures),
+        heat_run=gradcam.kept_by(directory, record.candidate),
         spec=_spec(record),
         **_extras(run),
     )
@@ -126,6 +145,12 @@ def _page(
 
 def _validation(record: RunRecord, name: str) -> str:
     return score_text(record.val[name]) if name in record.val else ""
+
+
+def _has_learnt(report: ClassReport) -> bool:
+    """Whether the balanced accuracy is above that of guessing one class, by its 95 % interval."""
+    classes = int((report.support > 0).sum())
+    return classes > 0 and report.averages[0].recall[1] > 1 / classes
 
 
 def _thresholds(directory: Path, record: RunRecord, test: Predictions) -> tuple[Threshold, ...]:
@@ -136,9 +161,9 @@ def _thresholds(directory: Path, record: RunRecord, test: Predictions) -> tuple[
     return thresholds(store.load_predictions(directory, record.run_id, "val"), test)
 
 
-def _heated(run: Path, record: RunRecord, pictures: Pictures) -> list[gradcam.Heated]:
+def _heat(run: Path, record: RunRecord, pictures: Pictures) -> gradcam.Overlays | None:
     if pictures.manifest is None or not isinstance(record.spec, RunSpec):
-        return []
+        return None
     return gradcam.overlays(run, pictures.manifest, record.spec.dataset.resize)
 
 

@@ -82,7 +82,7 @@ def write(directory: Path, level: str, format: str = "svg", board: Leaderboard |
     pages = []
     if level == "full":
         for record in found.records:
-            if record.finished and not run.is_written(directory, record):
+            if record.finished and not run.is_written(directory, record, format):
                 pages += [path for path in run.write(directory, record, format) if path.name == run.PAGE]
     path = directory / PAGE
     store.write_text(path, page(directory, found, board))
@@ -98,7 +98,7 @@ def page(directory: Path, found: Survey, board: Leaderboard | None = None) -> st
     candidates = {one.name: one for one in gather(records, primary)}
     labels = candidate_labels(board.table)
     pictures = pictures_of(directory)
-    pages = frozenset(record.run_id for record in records if record.finished and run.is_written(directory, record))
+    pages = frozenset(record.run_id for record in records if record.finished and run.has_page(directory, record))
     effects = find_effects(records, results.load, primary) if records else None
     prices = costs(records, board)
     rows = board_table.rows(board, prices, candidates, labels, pages)
@@ -121,7 +121,7 @@ def page(directory: Path, found: Survey, board: Leaderboard | None = None) -> st
         data=None if pictures.manifest is None else sweep_facts.data_facts(pictures.manifest),
         folds=len({fold_of(record) for record in records}),
         fingerprint=records[0].fingerprint if records else "",
-        failures=sweep_facts.failed_runs(records, found.broken),
+        failures=sweep_facts.failed_runs(directory, records, found.broken),
         states=sweep_facts.states(records),
         spent=sweep_facts.spent(records),
         environments=sweep_facts.environments(records),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmark.records import RunRecord
@@ -51,6 +52,8 @@ class Failed(NamedTuple):
     status: str
     reason: str
     command: str
+    log: str
+    """Path, inside the sweep's folder, of what it printed; of a worker that died, what that printed; or empty."""
 
 
 class Spent(NamedTuple):
@@ -90,14 +93,14 @@ def data_facts(manifest: Manifest) -> Data:
     )
 
 
-def failed_runs(records: Iterable[RunRecord], broken: Iterable[tuple[str, str]]) -> list[Failed]:
+def failed_runs(directory: Path, records: Iterable[RunRecord], broken: Iterable[tuple[str, str]]) -> list[Failed]:
     """The runs that ended without a result, and those whose files (`broken`: run id, why) are not what was written."""
     found = [
-        Failed(record.run_id, record.status, _reason(record), record.command)
+        Failed(record.run_id, record.status, _reason(record), record.command, _log(directory, record.run_id))
         for record in records
         if record.status not in ("ok", "pending", "running")
     ]
-    return found + [Failed(run_id, "broken", reason, "") for run_id, reason in broken]
+    return found + [Failed(run_id, "broken", reason, "", _log(directory, run_id)) for run_id, reason in broken]
 
 
 def states(records: Iterable[RunRecord]) -> list[tuple[str, int]]:
@@ -134,6 +137,12 @@ def _text(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return " ".join(shown(one) for one in value)
     return shown(value, 120)
+
+
+def _log(directory: Path, run_id: str) -> str:
+    """The run's log, or the workers' where it holds nothing, as when a worker is killed."""
+    names = (f"runs/{run_id}/log.txt", "worker.log")
+    return next((name for name in names if (directory / name).is_file() and (directory / name).stat().st_size), "")
 
 
 def _reason(record: RunRecord) -> str:

@@ -19,6 +19,22 @@ def test_the_worst_errors_and_one_right_picture_of_each_class_are_explained() ->
     assert found.classes.tolist() == [1, 0, 1, 0, 1]
 
 
+def test_of_more_classes_than_are_shown_those_known_worst_have_a_right_picture() -> None:
+    """Two pictures of each class; the first of the last classes is taken for another, and class 0 is never right."""
+    classes = exhibits.RIGHT + 5
+    truth = np.repeat(np.arange(classes), 2)
+    guess = truth.copy()
+    guess[:2] = 1
+    guess[2 * (classes - 7) :: 2] = 1
+    probabilities = np.eye(classes, dtype=np.float32)[guess]
+    found = exhibits.chosen_for(probabilities, truth, np.arange(len(truth)))
+    shown = truth[found.rows[exhibits.WORST :]].tolist()
+    assert len(shown) == exhibits.RIGHT
+    assert set(range(classes - 7, classes)) <= set(shown)
+    assert 0 not in shown
+    assert found.classes[exhibits.WORST :].tolist() == shown
+
+
 def test_pictures_of_the_preview_do_not_run_into_each_other(tmp_path: Path) -> None:
     black = np.zeros((2, 32, 32, 3), np.uint8)
     grid = exhibits._grid([black, black, black])

@@ -38,14 +38,27 @@ def test_with_every_answer_counted_coverage_is_whole_and_accuracy_the_metrics() 
 
 
 def test_the_threshold_is_the_lowest_that_reaches_the_target_on_validation() -> None:
-    validation = answers([0.95, 0.9, 0.9, 0.8, 0.6], [1, 1, 1, 0, 0])
+    validation = answers([0.95] * 8 + [0.9, 0.9, 0.8, 0.8], [1] * 10 + [0, 0])
     test = answers([0.99, 0.92, 0.91, 0.7], [1, 0, 1, 1])
     found = thresholds(validation, test)
     assert [one.target for one in found] == [0.9, 0.95, 0.99]
-    assert found[0].threshold == pytest.approx(0.9)
-    assert (found[0].coverage, found[0].accuracy) == pytest.approx((0.75, 2 / 3))
+    chosen = found[0].found
+    assert chosen is not None
+    assert chosen.threshold == pytest.approx(0.9)
+    assert chosen.pictures == 10
+    assert (chosen.coverage, chosen.accuracy) == pytest.approx((0.75, 2 / 3))
+
+
+def test_a_threshold_needs_so_many_validation_pictures_that_one_may_be_wrong() -> None:
+    for count, reached in ((9, 0), (10, 1), (19, 1), (20, 2), (99, 2), (100, 3)):
+        sure = answers([0.9] * count, [1] * count)
+        found = thresholds(sure, sure)
+        assert [one.needed for one in found] == [10, 20, 100]
+        assert sum(one.found is not None for one in found) == reached, count
 
 
 def test_a_target_out_of_reach_has_no_threshold_not_even_within_equal_confidences() -> None:
     half = answers([0.8, 0.8], [1, 0])
-    assert thresholds(half, half) == ()
+    assert [one.found for one in thresholds(half, half)] == [None] * 3
+    mixed = answers([0.8] * 40, [1, 0] * 20)
+    assert [one.found for one in thresholds(mixed, mixed)] == [None] * 3

@@ -24,8 +24,13 @@ def test_cold_parts_are_grey_and_warm_ones_warm_whatever_the_colours_of_the_pict
 
 def test_overlays_show_the_pictures_of_the_rows(sweep: Any, tmp_path: Path) -> None:
     rows, heat = np.array([3, 7]), np.zeros((2, 4, 4), np.uint8)
-    np.savez(tmp_path / FILE, rows=rows, heat=heat, classes=np.array([0, 2]))
-    found = overlays(tmp_path, sweep.manifest, "squish")
+    np.savez(tmp_path / FILE, rows=rows, heat=heat, classes=np.array([0, 2]), method=np.array("grad-cam"))
+    heat_of_run = overlays(tmp_path, sweep.manifest, "squish")
+    assert heat_of_run is not None
+    found = heat_of_run.pictures
+    assert heat_of_run.right == sum(
+        sweep.manifest.table["label"].iloc[row] == name for row, name in ((3, "ant"), (7, "cat"))
+    )
     assert [one.row for one in found] == [3, 7]
     assert [one.explained for one in found] == ["ant", "cat"]
     assert found[0].truth == sweep.manifest.table["label"].iloc[3]
@@ -33,7 +38,23 @@ def test_overlays_show_the_pictures_of_the_rows(sweep: Any, tmp_path: Path) -> N
 
 
 def test_a_run_without_heat_maps_has_no_overlays(sweep: Any, tmp_path: Path) -> None:
-    assert overlays(tmp_path, sweep.manifest, "squish") == []
+    assert overlays(tmp_path, sweep.manifest, "squish") is None
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        ("grad-cam", "Selvaraju et al. 2017)"),
+        ("hirescam", "HiResCAM (Draelos"),
+        (None, "2017); for networks that flatten"),
+    ],
+)
+def test_heat_is_called_by_the_method_that_made_it(sweep: Any, tmp_path: Path, method: str | None, words: str) -> None:
+    said = {} if method is None else {"method": np.array(method)}
+    np.savez(tmp_path / FILE, rows=np.array([3]), heat=np.zeros((1, 4, 4), np.uint8), classes=np.array([0]), **said)
+    found = overlays(tmp_path, sweep.manifest, "squish")
+    assert found is not None
+    assert words in found.method
 
 
 @pytest.mark.parametrize(
@@ -43,6 +64,12 @@ def test_a_run_without_heat_maps_has_no_overlays(sweep: Any, tmp_path: Path) -> 
         {"rows": np.array([10**6]), "heat": np.zeros((1, 4, 4), np.uint8), "classes": np.array([0])},
         {"rows": np.array([1]), "heat": np.zeros((1, 4, 4), np.uint8), "classes": np.array([9])},
         {"rows": np.array([1]), "classes": np.array([0])},
+        {
+            "rows": np.array([1]),
+            "heat": np.zeros((1, 4, 4), np.uint8),
+            "classes": np.array([0]),
+            "method": np.array("x"),
+        },
         {"rows": np.array([{"a": 1}]), "heat": np.zeros((1, 4, 4), np.uint8), "classes": np.array([0])},
     ],
 )

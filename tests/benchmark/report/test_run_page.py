@@ -11,6 +11,8 @@ from PIL import Image
 from benchmark import store
 from benchmark.records import RunRecord
 from benchmark.report import gallery, run
+from benchmark.report import sweep as report
+from benchmark.report.detached import detached
 from benchmark.report.pictures import pictures_of
 
 HOSTILE = '<img src=x onerror="alert(1)">'
@@ -37,7 +39,7 @@ def test_a_run_gets_its_figures_tables_and_a_page(sweep: Any, read: Callable[[st
     assert all(path.is_file() for path in files)
     page = read((folder / "index.html").read_text("utf-8"))
     assert "epoch 2 was kept" in page.text
-    assert run.is_written(sweep.directory, record)
+    assert run.is_written(sweep.directory, record, "svg")
 
 
 def test_every_error_is_listed_the_highest_loss_first(sweep: Any) -> None:
@@ -100,7 +102,82 @@ def test_hostile_names_stay_text(sweep_of: Any, read: Callable[[str], Any]) -> N
 def test_a_run_without_a_result_gets_nothing(sweep: Any) -> None:
     crashed = next(record for record in sweep.records() if record.status == "crashed")
     assert run.write(sweep.directory, crashed, "svg") == []
-    assert not run.is_written(sweep.directory, crashed)
+    assert not run.has_page(sweep.directory, crashed)
+
+
+def test_a_page_with_figures_of_another_format_gets_those_that_are_wanted(sweep: Any) -> None:
+    record = finished(sweep)
+    report.write(sweep.directory, "full", "svg")
+    assert run.has_page(sweep.directory, record)
+    assert not run.is_written(sweep.directory, record, "pdf")
+    report.write(sweep.directory, "full", "pdf")
+    folder = store.run_directory(sweep.directory, record.run_id) / "figures"
+    assert {path.suffix for path in folder.iterdir()} == {".svg", ".pdf"}
+    assert report.write(sweep.directory, "full", "pdf").pages == []
+
+
+def test_labels_are_doubted_where_a_wrong_answer_is_as_sure_as_usual(sweep_of: Any, read: Callable[[str], Any]) -> None:
+    sweep = sweep_of()
+    sweep.add(0.9, seeds=(0,))
+    record = finished(sweep)
+    predictions = store.load_predictions(sweep.directory, record.run_id)
+    wrong = np.flatnonzero(predictions.guess != predictions.truth)
+    page = read(written(sweep, record))
+    assert f"{len(wrong)} wrong answers are at least as sure as this run is" in page.text
+    probabilities = predictions.probabilities.copy()
+    probabilities[wrong[1:]] = probabilities[wrong[1:]] * 0.6 + 0.4 / 3
+    unsure = predictions.__class__(
+        *(predictions.images, predictions.groups, predictions.truth, probabilities, predictions.classes)
+    )
+    doubts = gallery.label_doubts(unsure, pictures_of(sweep.directory, record))
+    assert [doubt.image for doubt in doubts] == [predictions.images[wrong[0]]]
+
+
+def test_a_run_that_guesses_is_not_asked_about_labels(sweep_of: Any, read: Callable[[str], Any]) -> None:
+    sweep = sweep_of()
+    sweep.add(0.3, seeds=(0,))
+    assert "cannot be told from guessing" in read(written(sweep, finished(sweep))).text
+
+
+def test_a_run_without_heat_maps_leads_to_the_one_of_its_candidate_that_has_them(
+    sweep: Any, read: Callable[[str], Any]
+) -> None:
+    first, second = [record for record in sweep.records() if record.candidate == finished(sweep).candidate]
+    assert "No heat maps are kept here" in read(written(sweep, second)).text
+    other = next(one for one in sweep.records() if one.finished and one.candidate not in ("", first.candidate))
+    for record in (first, other):
+        folder = store.run_directory(sweep.directory, record.run_id)
+        heat = {"rows": np.array([2]), "heat": np.full((1, 4, 4), 200, np.uint8), "classes": np.array([1])}
+        np.savez(folder / "gradcam.npz", **heat, method=np.array("hirescam"))
+    links = read(written(sweep, second)).values("href")
+    assert f"../{first.run_id}/index.html#heat" in links
+    assert "HiResCAM" in read(written(sweep, first)).text
+
+
+def test_with_more_classes_than_heat_maps_the_page_says_so(sweep: Any, read: Callable[[str], Any]) -> None:
+    record = finished(sweep)
+    row = int(np.flatnonzero(sweep.manifest.table["split"] == "test")[0])
+    label = int(sweep.manifest.labels[row])
+    heat = {"rows": np.array([row]), "heat": np.full((1, 4, 4), 9, np.uint8), "classes": np.array([label])}
+    np.savez(store.run_directory(sweep.directory, record.run_id) / "gradcam.npz", **heat, method=np.array("grad-cam"))
+    assert "a right answer of 1 of the 3 classes that have one, those known worst" in read(written(sweep, record)).text
+
+
+def test_a_detached_page_needs_no_other_file(sweep_of: Any, read: Callable[[str], Any]) -> None:
+    sweep = sweep_of(pictures=900)
+    sweep.add(0.3, seeds=(0, 1))
+    record = finished(sweep)
+    beside = written(sweep, record)
+    page = store.run_directory(sweep.directory, record.run_id) / "index.html"
+    assert 'src="../' in beside
+    assert 'href="../' in beside
+    text = detached(page)
+    assert read(text).text == read(beside).text
+    assert all(source.startswith("data:") for source in read(text).values("src"))
+    assert all(link.startswith(("#", "data:")) for link in read(text).values("href"))
+    assert text.count("<img") == beside.count("<img")
+    (sweep.directory / "thumbnails").rename(sweep.directory / "gone")
+    assert detached(page).count("<img") == text.count("<img"), "a small picture that is gone is no error"
 
 
 def test_a_run_that_trained_nothing_has_no_learning_curves(sweep: Any, read: Callable[[str], Any]) -> None:
