@@ -32,7 +32,7 @@ class Sweep(Setting):
     max_consecutive_failures: int | None = Field(ge=1)
     """The sweep stops after so many failures of one kind in a row; null = never."""
     timeout_minutes: float | None = Field(gt=0)
-    """A run that takes longer is ended; null = never."""
+    """A run that takes longer, or a stack that comes no further for so long, is ended; null = never."""
 
     @field_validator("fail_on")
     @classmethod

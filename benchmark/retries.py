@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from benchmark.bundles import Bundle
@@ -12,6 +13,12 @@ from benchmark.records import Failure, RunRecord, Status
 
 MOST_MACHINES_LOST = 3
 """A run that has lost so many machines may be what ends them."""
+_STATUS: Mapping[str, Status] = {
+    "failed": "failed", "crashed": "crashed", "oom": "oom", "timeout": "timeout", "unbegun": "timeout",
+    "lost": "crashed",
+}  # fmt: skip
+"""How runs end by the end of their worker."""
+_OWN = re.compile(r"[\d/]")
 
 
 class Verdict(NamedTuple):
@@ -44,14 +51,14 @@ class Retries:
         A stack is done one by one, too large a batch by halves, and what was on a lost machine on another one.
         """
         failure = Failure(kind=death.kind, message=death.message)
-        status: Status = "crashed" if death.status == "lost" else death.status
+        status: Status = _STATUS[death.status]
         if death.status == "lost":
             self._lost.update(left)
             again = {run_id for run_id in left if self._lost[run_id] < MOST_MACHINES_LOST}
             failure = failure.model_copy(update={"message": f"{death.message}, {MOST_MACHINES_LOST} times"})
             bundles, how = self._whole(again), "on another machine"
         else:
-            again = set(left) if size > 1 and death.status != "timeout" else set()
+            again = set(left) if size > 1 and death.status != "unbegun" else set()
             if death.status == "oom" and size == 1 and left and left[0] not in self._halved:
                 self._halved.add(left[0])
                 again = {left[0]}
@@ -75,12 +82,18 @@ class SameFailure:
 
     def __init__(self) -> None:
         """No run has ended."""
-        self._failure = ("", "")
+        self._way = ("", "", "")
         self._times = 0
 
     def count(self, record: RunRecord) -> int:
         """How many in a row, with this run that has ended, failed as it did; 0 when it did not fail."""
-        failure = (record.failure.kind, record.failure.message) if record.failure else ("", "")
-        self._times = self._times + 1 if failure == self._failure else 1
-        self._failure = failure
-        return self._times if record.failure else 0
+        failure = record.failure
+        way = (record.status, failure.kind, _gist(failure.message)) if failure else ("", "", "")
+        self._times = self._times + 1 if way == self._way else 1
+        self._way = way
+        return self._times if failure else 0
+
+
+def _gist(message: str) -> str:
+    """The message without numbers and paths, which are each run's own."""
+    return " ".join(word for word in message.split() if not _OWN.search(word))

@@ -48,6 +48,8 @@ def _together(order: Order, tell: Tell) -> None:
     """A stack of runs in one compiled program."""
     began, runs = time.perf_counter(), order.runs
     with vitals.peak_memory() as peak:
+        for one in runs[1:]:
+            _refer(one, runs[0].planned.run_id, None)
         data, seconds_pixels = _data(order.manifest, runs[0])
         outcomes: list[Outcome] = experiment.run_stack(
             [one.spec for one in runs],
@@ -60,15 +62,15 @@ def _together(order: Order, tell: Tell) -> None:
             finishing = time.perf_counter()
             record = _concluded(data, order.manifest, one, outcome, seconds_pixels / len(runs))
             _write(one, record, share + time.perf_counter() - finishing, peak, len(runs))
-            if one is not runs[0]:
+            if one is not runs[0] and isinstance(outcome, Exception):
                 _refer(one, runs[0].planned.run_id, outcome)
 
 
-def _refer(member: Assignment, first: str, outcome: Outcome) -> None:
+def _refer(member: Assignment, first: str, error: Exception | None) -> None:
     """Give a member of a stack a log of its own: where the whole is, and its traceback, if any."""
     text = f"trained in a stack with {first}, whose log.txt holds what was printed\n"
-    if isinstance(outcome, Exception):
-        text += "".join(traceback.format_exception(outcome))
+    if error is not None:
+        text += "".join(traceback.format_exception(error))
     store.write_text(store.run_directory(member.job.directory, member.planned.run_id) / "log.txt", text)
 
 

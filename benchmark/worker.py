@@ -6,6 +6,7 @@ print goes to the run's log.
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import json
 import logging
@@ -14,16 +15,18 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import psutil
 
 from benchmark import runner, store
+from benchmark.errors import sentence
 from benchmark.jobs import Order, Settings
 from benchmark.model import settings
 from benchmark.plugins import load_plugin
+
+log = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -41,8 +44,18 @@ def main() -> None:
             _send(events, {"event": "begun"})
             first = order.runs[0]
             with _printing_to(store.run_directory(first.job.directory, first.planned.run_id) / "log.txt"):
-                runner.run(order, lambda kind, run_id, facts: _send(events, {"event": kind, "run_id": run_id, **facts}))
-            _send(events, {"event": "done", "memory_bytes": psutil.Process().memory_info().rss})
+                error = _carry_out(order, events)
+            _send(events, {"event": "done", "memory_bytes": psutil.Process().memory_info().rss, "error": error})
+
+
+def _carry_out(order: Order, events: IO[str]) -> dict[str, str] | None:
+    """Do the runs; kind and message of what kept them from being written, if anything did."""
+    try:
+        runner.run(order, lambda kind, run_id, facts: _send(events, {"event": kind, "run_id": run_id, **facts}))
+    except Exception as error:  # a disk that is full or gone
+        log.exception("the order could not be carried out")
+        return {"kind": type(error).__name__, "message": sentence(error)}
+    return None
 
 
 def _send(events: IO[str], event: dict[str, Any]) -> None:
@@ -53,7 +66,7 @@ def _send(events: IO[str], event: dict[str, Any]) -> None:
         os._exit(1)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _printing_to(log: Path) -> Iterator[None]:
     """Let everything that this process prints, native code included, go to the log."""
     kept = os.dup(1), os.dup(2)
@@ -64,8 +77,9 @@ def _printing_to(log: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):  # the log's disk may be full
+            sys.stdout.flush()
+            sys.stderr.flush()
         for number, copy in zip((1, 2), kept, strict=True):
             os.dup2(copy, number)
             os.close(copy)

@@ -9,13 +9,14 @@ from benchmark.jobs import Job, Order
 
 
 class Death(NamedTuple):
-    """How a worker ended in the middle of an order."""
+    """How an order ended before its time."""
 
     kind: str
-    """The signal's name, or the exit code."""
+    """The signal's name, the exit code or the class of the error."""
     message: str
-    status: Literal["crashed", "oom", "timeout", "lost"]
-    """`lost`: the machine went away, through no fault of the run."""
+    status: Literal["failed", "crashed", "oom", "timeout", "unbegun", "lost"]
+    """`unbegun`: the worker never came so far as to begin; `lost`: the machine went away, through no fault of the run.
+    """
 
 
 class Event(NamedTuple):

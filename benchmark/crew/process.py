@@ -19,6 +19,8 @@ CREDENTIALS = "MLFLOW_TRACKING_"
 """Variables with this prefix hold names and passwords; only the sweep's own process speaks to MLflow."""
 SECONDS_TO_END = 5.0
 """From the polite request to end until the kill."""
+MINUTES_TO_BEGIN = 5.0
+"""A worker that loads Keras and plug-ins has at least so long until it begins its order, if there is a time limit."""
 
 
 class Worker:
@@ -33,6 +35,9 @@ class Worker:
         self.first_memory_bytes = 0
         self.memory_bytes = 0
         self._deadline = float("inf")
+        self._limit = float("inf")
+        """Seconds of `sweep.timeout_minutes`."""
+        self._has_begun = False
         self._timed_out = False
         self._kills = 0
         self._rest = b""
@@ -54,6 +59,8 @@ class Worker:
     def give(self, order: Order, network: str) -> None:
         """Send the order; a worker that is already dead shows it in the next events."""
         self.order, self.network, self._kills = order, network, environment.out_of_memory_kills()
+        self._limit = 60 * (order.runs[0].job.sweep.timeout_minutes or float("inf"))
+        self._has_begun, self._deadline = False, time.monotonic() + max(self._limit, 60 * MINUTES_TO_BEGIN)
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(order.model_dump_json().encode() + b"\n")
@@ -69,7 +76,7 @@ class Worker:
             returncode = self._process.wait()
             self.order = None
             if order is not None:
-                yield Event(order, death=self._death(returncode))
+                yield Event(order, death=self._death(order, returncode))
             return
         *lines, self._rest = (self._rest + content).split(b"\n")
         for line in lines:
@@ -77,17 +84,17 @@ class Worker:
             if order is None:
                 continue
             kind = event.pop("event")
-            if kind == "begun":  # a machine that is slow to load Keras has not begun yet
-                minutes = order.runs[0].job.sweep.timeout_minutes or float("inf")
-                self._deadline = time.monotonic() + 60 * minutes * len(order.runs)
-                continue
-            if kind != "done":
-                yield Event(order, epoch=event) if kind == "epoch" else Event(order, pictures=event)
-                continue
-            self.memory_bytes = event["memory_bytes"]
-            self.first_memory_bytes = self.first_memory_bytes or self.memory_bytes
-            self.order, self._deadline = None, float("inf")
-            yield Event(order, done=True)
+            if kind == "begun" or len(order.runs) > 1:  # a stack may take as long as it likes while it comes further
+                self._has_begun, self._deadline = True, time.monotonic() + self._limit
+            if kind == "epoch":
+                yield Event(order, epoch=event)
+            elif kind == "pictures":
+                yield Event(order, pictures=event)
+            elif kind == "done":
+                self.memory_bytes = event["memory_bytes"]
+                self.first_memory_bytes = self.first_memory_bytes or self.memory_bytes
+                self.order, self._deadline, error = None, float("inf"), event["error"]
+                yield Event(order, done=not error, death=Death(**error, status="failed") if error else None)
 
     @property
     def pid(self) -> int:
@@ -100,7 +107,7 @@ class Worker:
         return self._process.poll() is not None
 
     def end_if_late(self) -> None:
-        """End a worker whose order takes longer than `sweep.timeout_minutes`; its death is then an event."""
+        """End a worker whose order is beyond its time limit; its death is then an event."""
         if time.monotonic() > self._deadline:
             self._timed_out = True
             self._deadline = float("inf")
@@ -124,10 +131,15 @@ class Worker:
             self._process.kill()
             self._process.wait()
 
-    def _death(self, returncode: int) -> Death:
+    def _death(self, order: Order, returncode: int) -> Death:
         """How the process ended; `returncode` as subprocess gives it: negative for a signal."""
         if self._timed_out:
-            return Death("timeout", "the run took longer than sweep.timeout_minutes and was ended", "timeout")
+            if not self._has_begun:
+                minutes = max(self._limit / 60, MINUTES_TO_BEGIN)
+                message = f"the worker did not begin the run within {minutes:g} minutes and was ended; see the log"
+                return Death("timeout", message, "unbegun")
+            what = "a stack came no further for" if len(order.runs) > 1 else "the run took longer than"
+            return Death("timeout", f"{what} sweep.timeout_minutes and was ended", "timeout")
         if returncode >= 0:
             how = f"ended by itself with exit code {returncode}"
             return Death(

@@ -85,6 +85,14 @@ def test_a_run_that_takes_too_long_is_ended_and_the_next_one_is_done(tmp_path: P
     assert {run.spec.backbone.name: run.status for run in ended.runs} == {"sleeping": "timeout", "tiny": "ok"}
 
 
+def test_the_runs_of_a_stack_that_hangs_are_done_one_by_one(tmp_path: Path) -> None:
+    words = ["backbone.name=sleeping_once", "finetune=frozen", "head.dropout=0.1,0.2", "sweep.timeout_minutes=0.3"]
+    ended = run_sweep(tmp_path, *words)
+    assert "a stack came no further" in ended.output
+    assert "2 runs are tried once more" in ended.output
+    assert [(run.status, run.cost and run.cost.stacked) for run in ended.runs] == [("ok", 1)] * 2
+
+
 def test_a_sweep_in_which_everything_fails_alike_stops(tmp_path: Path) -> None:
     ended = run_sweep(tmp_path, "backbone.name=raising", "seed=range(5)", "sweep.max_consecutive_failures=2")
     assert ended.code == 3

@@ -14,6 +14,7 @@ LOST = Death("lost", "the machine went away", "lost")
 KILLED = Death("SIGKILL", "killed", "crashed")
 FULL = Death("SIGKILL", "memory ran out", "oom")
 LATE = Death("timeout", "too long", "timeout")
+UNBEGUN = Death("timeout", "not begun", "unbegun")
 
 
 def todo(run_id: str) -> Todo:
@@ -41,8 +42,17 @@ def test_a_run_that_dies_alone_has_crashed() -> None:
     assert verdict.ended["a"] == ("crashed", Failure(kind="SIGKILL", message="killed"))
 
 
-def test_a_stack_that_took_too_long_is_not_tried_again() -> None:
-    verdict = Retries([stack("a", "b")]).judge(["a", "b"], LATE, 2)
+def test_a_stack_that_came_no_further_is_done_one_by_one_and_each_of_its_runs_once() -> None:
+    retries = Retries([stack("a", "b")])
+    assert ids(retries.judge(["a", "b"], LATE, 2).again) == [["a"], ["b"]]
+    verdict = retries.judge(["a"], LATE, 1)
+    assert verdict.again == []
+    assert verdict.ended["a"][0] == "timeout"
+
+
+def test_what_a_worker_never_began_is_not_waited_for_again() -> None:
+    verdict = Retries([stack("a", "b")]).judge(["a", "b"], UNBEGUN, 2)
+    assert verdict.again == []
     assert {status for status, _ in verdict.ended.values()} == {"timeout"}
 
 
@@ -69,9 +79,19 @@ def test_a_run_that_loses_machine_after_machine_is_given_up() -> None:
     assert failure.message == f"the machine went away, {MOST_MACHINES_LOST} times"
 
 
-def test_only_failures_of_one_kind_in_a_row_are_counted() -> None:
-    def ended(kind: str | None) -> RunRecord:
-        return cast(RunRecord, SimpleNamespace(failure=kind and Failure(kind=kind, message="m")))
+def ended(kind: str | None, message: str = "m", status: str = "failed") -> RunRecord:
+    failure = kind and Failure(kind=kind, message=message)
+    return cast(RunRecord, SimpleNamespace(status=status, failure=failure))
 
+
+def test_only_failures_of_one_kind_in_a_row_are_counted() -> None:
     same = SameFailure()
     assert [same.count(ended(kind)) for kind in ("A", "A", "B", None, None, "B", "B")] == [1, 2, 1, 0, 0, 1, 2]
+
+
+def test_failures_that_differ_in_numbers_and_paths_alone_are_alike() -> None:
+    same = SameFailure()
+    messages = [f"the loss was nan in epoch {n} with learning rate {n}e+3: see /r/lenet-{n}/log.txt" for n in range(8)]
+    assert [same.count(ended("Diverged", one, "diverged")) for one in messages] == list(range(1, 9))
+    assert same.count(ended("Diverged", messages[0], "failed")) == 1
+    assert same.count(ended("Diverged", "the loss was negative", "failed")) == 1

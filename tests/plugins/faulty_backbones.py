@@ -56,8 +56,14 @@ def hungry(pixels: Any, spec: BackboneSpec) -> Any:
 @backbone(**TINY)
 def sleeping(pixels: Any, spec: BackboneSpec) -> Any:
     """Never comes to an end."""
-    while True:
-        time.sleep(1)
+    _sleep()
+
+
+@backbone(**TINY)
+def sleeping_once(pixels: Any, spec: BackboneSpec) -> Any:
+    """Never comes to an end the first time that it is built with this mark."""
+    _once(_sleep)
+    return tiny(pixels, spec)
 
 
 def _once(act: Callable[[], None]) -> None:
@@ -66,6 +72,11 @@ def _once(act: Callable[[], None]) -> None:
     if not mark.exists():
         mark.touch()
         act()
+
+
+def _sleep() -> None:
+    while True:
+        time.sleep(1)
 
 
 def _starve() -> None:

@@ -5,12 +5,13 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from benchmark import config, store
-from benchmark.crew import Event, LocalCrew
+from benchmark.crew import Event, LocalCrew, process
 from benchmark.jobs import Assignment, Job, Order
 from benchmark.records import RunRecord
 
@@ -103,12 +104,70 @@ def test_the_death_of_a_worker_is_an_event_that_names_the_signal(
     assert crew.idle == [0, 1]
 
 
-def test_a_worker_that_takes_too_long_is_ended(crew: LocalCrew, tmp_path: Path) -> None:
+@pytest.fixture
+def endless(tmp_path: Path) -> Path:
+    """A manifest that is never read to its end."""
     for suffix in ("csv", "json"):
         os.mkfifo(tmp_path / f"never_written.{suffix}")
+    return tmp_path / "never_written.csv"
+
+
+def with_plugin(job: Job, folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> Job:
+    """The job with a plug-in of this text, which workers alone import."""
+    (folder / "odd_plugin.py").write_text(text)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    return job.model_copy(update={"plugins": ("odd_plugin",)})
+
+
+def test_a_worker_that_takes_too_long_is_ended(crew: LocalCrew, tmp_path: Path, endless: Path) -> None:
     job = job_of(f"paths.results={tmp_path}", "sweep.timeout_minutes=0.01")
-    crew.give(order_of(job, tmp_path / "never_written.csv"), 0, "network")
+    crew.give(order_of(job, endless), 0, "network")
     death = last_event(crew).death
     assert death is not None
     assert (death.kind, death.status) == ("timeout", "timeout")
     assert "sweep.timeout_minutes" in death.message
+
+
+def test_a_worker_that_will_not_end_is_killed(
+    crew: LocalCrew, tmp_path: Path, endless: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "SECONDS_TO_END", 0.2)
+    job = job_of(f"paths.results={tmp_path}", "sweep.timeout_minutes=0.01")
+    deaf = with_plugin(job, tmp_path, monkeypatch, "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n")
+    crew.give(order_of(deaf, endless), 0, "network")
+    worker = crew.ready_for(deaf, 0)
+    death = last_event(crew).death
+    assert death is not None
+    assert death.status == "timeout"
+    assert not psutil.pid_exists(worker.pid)
+
+
+def test_a_worker_that_hangs_before_it_begins_is_ended(
+    crew: LocalCrew, tmp_path: Path, endless: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "MINUTES_TO_BEGIN", 0.02)
+    job = job_of(f"paths.results={tmp_path}", "sweep.timeout_minutes=0.01")
+    hanging = with_plugin(job, tmp_path, monkeypatch, "import time\nwhile True:\n    time.sleep(1)\n")
+    crew.give(order_of(hanging, endless), 0, "network")
+    death = last_event(crew).death
+    assert death is not None
+    assert (death.kind, death.status) == ("timeout", "unbegun")
+    assert "did not begin" in death.message
+
+
+def test_what_a_worker_cannot_write_is_said_and_it_stays(
+    crew: LocalCrew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing = (
+        "from benchmark import store\ndef refuse(*_):\n    raise OSError(28, 'full')\nstore.write_record = refuse\n"
+    )
+    job = with_plugin(job_of(f"paths.results={tmp_path}"), tmp_path, monkeypatch, refusing)
+    crew.give(order_of(job), 0, "network")
+    worker, order = crew.ready_for(job, 0), crew.busy[0]
+    death = last_event(crew).death
+    assert death is not None
+    assert (death.kind, death.status) == ("OSError", "failed")
+    assert "free some space" in death.message
+    log = store.run_directory(job.directory, order.runs[0].planned.run_id) / "log.txt"
+    assert "OSError: [Errno 28] full" in log.read_text()
+    assert crew.ready_for(job, 0) is worker
