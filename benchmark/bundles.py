@@ -14,6 +14,8 @@ from benchmark.spec import RunSpec
 
 LARGEST_STACK = 32
 """Heads in one compiled program: more save nothing and take memory."""
+SHARE_ABOVE = 0.1
+"""Of a backbone's operations, those of the layers that learn with `last_n`: a guess, exact only once it is built."""
 UNKNOWN_GFLOPS = 10.0
 """For ordering alone: a network of unknown cost comes among the large ones."""
 
@@ -72,7 +74,7 @@ def passes(todo: Sequence[Todo]) -> Passes:
 
 def work(todo: Sequence[Todo]) -> float:
     """About how many 10^9 floating-point operations the runs take together, what they share counted once."""
-    own = sum(_own(run) * (run.gflops or UNKNOWN_GFLOPS) for run in todo)
+    own = sum((_own(run) + SHARE_ABOVE * _above(run)) * (run.gflops or UNKNOWN_GFLOPS) for run in todo)
     first = {sharing.activations(run.spec): run for run in reversed(todo)}
     shared = sum(_extraction(run) * (run.gflops or UNKNOWN_GFLOPS) for key, run in first.items() if key is not None)
     return own + shared
@@ -102,6 +104,15 @@ def _own(run: Todo) -> int:
         epochs = spec.training.epochs - spec.finetune.frozen_epochs
         return epochs * (3 * pictures["train"] + pictures["val"]) + pictures["val"] + pictures["test"]
     return 0
+
+
+def _above(run: Todo) -> int:
+    """Picture passes, each through the few layers of the backbone that learn from kept activations."""
+    spec, pictures = run.spec, run.pictures
+    if sharing.activations(spec) is None or spec.finetune.last_n is None:
+        return 0
+    epochs = spec.training.epochs - (spec.finetune.frozen_epochs if spec.finetune.mode == "staged" else 0)
+    return epochs * (3 * pictures["train"] + pictures["val"]) + pictures["val"] + pictures["test"]
 
 
 def _extraction(run: Todo) -> int:

@@ -133,8 +133,8 @@ class Terminal:
             programs = f"{_count(len(bundles), 'program')}{stacked}"
             self.say(f"plan: {programs}; {found.needed:,} picture passes through backbones{saved}")
 
-    def show_bundles(self, bundles: Sequence[Bundle], seconds: float) -> None:
-        """The plan, in the order in which it would be carried out."""
+    def show_bundles(self, bundles: Sequence[Bundle], seconds: float, kept: bool) -> None:
+        """The plan, in the order in which it would be carried out; `kept`: there are activations in the cache."""
         groups: dict[tuple[str, str, str], list[Bundle]] = {}
         for bundle in bundles:
             spec = bundle.runs[0].spec
@@ -146,7 +146,12 @@ class Terminal:
             counts = (len(runs), len(some), max(len(bundle.runs) for bundle in some), passes(runs).needed)
             table.add_row(*(escape(name) for name in names), *(f"{count:,}" for count in counts))
         self._console.print(table)
-        self.warn(f"about {_duration(seconds)}; nothing was run")
+        less = ", less where the cache keeps activations of earlier sweeps" if kept else ""
+        self.warn(f"about {_duration(seconds)}{less}; nothing was run")
+
+    def take_as_said(self, notes: Iterable[str]) -> None:
+        """Say these notes no more: another process has said them."""
+        self._said.update(notes)
 
     def say_start(self, record: RunRecord, epochs: int) -> None:
         """A run begins."""
@@ -191,7 +196,8 @@ class Terminal:
         else:
             score = _reason(record)
         tell = self.say if record.finished else self.warn
-        tell(f"{self._done}/{self._todo} {record.run_id}: {record.status}, {score}")
+        count = f"{self._done}/{self._todo} " if self._todo else ""  # a share of a sweep does not know how large it is
+        tell(f"{count}{record.run_id}: {record.status}, {score}")
         for note in record.notes:
             if note not in self._said:
                 self._said.add(note)

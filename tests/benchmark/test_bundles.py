@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from benchmark import config
-from benchmark.bundles import LARGEST_STACK, Bundle, Todo, bundles, passes
+from benchmark.bundles import LARGEST_STACK, Bundle, Todo, bundles, passes, work
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 PICTURES = {"train": 100, "val": 20, "test": 30}
@@ -128,3 +128,11 @@ def test_no_more_views_are_computed_than_there_are_epochs_to_see_them() -> None:
 def test_a_network_that_learns_as_a_whole_saves_nothing() -> None:
     found = passes([todo("backbone=lenet", "training.epochs=4")])
     assert found.needed == found.naive == 4 * (3 * PICTURES["train"] + PICTURES["val"]) + 50
+
+
+def test_layers_that_learn_above_kept_activations_take_time_in_every_epoch() -> None:
+    last = [word for word in FROZEN if not word.startswith("finetune")] + ["finetune=last_n"]
+    short, long = (work([todo(*last, f"training.epochs={epochs}")]) for epochs in (10, 20))
+    frozen = work([todo(*FROZEN)])
+    assert short > 2 * frozen
+    assert long - frozen > 1.8 * (short - frozen)
