@@ -24,6 +24,13 @@ from datasets.manifest import COLUMNS, REJECTED_COLUMNS, Manifest
 CONF = Path(__file__).resolve().parents[3] / "conf"
 
 
+HOSTILE_FILES = (
+    "<img src=x onerror=\"console.error('file')\">.png", "'quoted' & \"twice\".png", "right\u202eto left חתול.png",
+    "🐈 cat.png", "n" * 250 + ".png", "two\nlines.png", "=HYPERLINK(1).png", "100%20#what?.png",
+)  # fmt: skip
+"""Names that a file may have."""
+
+
 class Page(HTMLParser):
     """What a page holds; reading it fails where an element is not closed in order."""
 
@@ -66,11 +73,11 @@ class Page(HTMLParser):
 class DrawnSweep:
     """A sweep's folder that runs are added to; its pictures are one drawn file under many names."""
 
-    def __init__(self, root: Path, spec: RunSpec, classes: Sequence[str], pictures: int) -> None:
+    def __init__(self, root: Path, spec: RunSpec, classes: Sequence[str], pictures: int, names: Sequence[str]) -> None:
         self.directory = root / "drawn"
         self.classes = tuple(classes)
         self._spec = spec
-        self.manifest = _manifest(root / "pictures", self.classes, pictures)
+        self.manifest = _manifest(root / "pictures", self.classes, pictures, names)
         self.manifest.to_csv(self.directory / "manifest.csv")
 
     def add(self, skill: float = 0.8, seeds: Sequence[int] = (0, 1), **parts: Any) -> str:
@@ -154,19 +161,20 @@ def _history(scores: dict[str, float]) -> pd.DataFrame:
     return pd.DataFrame({"epoch": epochs, "stage": 1, **losses, "train_accuracy": epochs / 4, **metrics})
 
 
-def _manifest(root: Path, classes: tuple[str, ...], count: int) -> Manifest:
+def _manifest(root: Path, classes: tuple[str, ...], count: int, names: Sequence[str]) -> Manifest:
     """As many pictures of each class in each split as there is room for, one drawn file behind all of them."""
     root.mkdir(parents=True)
     noise = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
-    Image.fromarray(noise).save(root / "noise.png")
+    for name in names:
+        Image.fromarray(noise).save(root / name, "PNG")
     place = np.arange(count)
     hashes = [f"{number:064x}" for number in place]
     splits = np.array(["train", "val", "test"])[place // len(classes) % 3]
     table = pd.DataFrame(
         {
-            "path": "noise.png", "label": np.array(classes)[place % len(classes)], "width": 60, "height": 40,
-            "format": "PNG", "bytes": 1000, "sha256": hashes, "pixels_sha256": hashes, "phash": "0" * 16,
-            "group": [f"{number:016x}" for number in place], "split": splits,
+            "path": np.array(names)[place % len(names)], "label": np.array(classes)[place % len(classes)],
+            "width": 60, "height": 40, "format": "PNG", "bytes": 1000, "sha256": hashes, "pixels_sha256": hashes,
+            "phash": "0" * 16, "group": [f"{number:016x}" for number in place], "split": splits,
         }
     )  # fmt: skip
     lost = pd.DataFrame([("gone.png", "truncated: image file", classes[0])], columns=list(REJECTED_COLUMNS))
@@ -184,8 +192,10 @@ def spec() -> RunSpec:
 
 @pytest.fixture
 def sweep_of(tmp_path: Path, spec: RunSpec) -> Callable[..., DrawnSweep]:
-    """From classes and a number of pictures to a sweep without runs."""
-    return lambda classes=("ant", "bee", "cat"), pictures=270: DrawnSweep(tmp_path, spec, classes, pictures)
+    """From classes, a number of pictures and names of files to a sweep without runs."""
+    return lambda classes=("ant", "bee", "cat"), pictures=270, names=("noise.png",): DrawnSweep(
+        tmp_path, spec, classes, pictures, names
+    )
 
 
 @pytest.fixture
@@ -197,6 +207,12 @@ def sweep(sweep_of: Callable[..., DrawnSweep]) -> DrawnSweep:
     drawn.fail("found the worker gone", backbone={"name": "lenet"})
     drawn.add_baseline()
     return drawn
+
+
+@pytest.fixture
+def hostile_files() -> tuple[str, ...]:
+    """Names of files that a page must show as what they are."""
+    return HOSTILE_FILES
 
 
 @pytest.fixture

@@ -45,9 +45,9 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def page(browser: Any, sweep_of: Any) -> Any:
-    """The browser with the report of three candidates on classes with hostile names."""
-    sweep = sweep_of(classes=("ant", HOSTILE, "n" * 300))
+def page(browser: Any, sweep_of: Any, hostile_files: tuple[str, ...]) -> Any:
+    """The browser with the report of three candidates on classes and files with hostile names."""
+    sweep = sweep_of(("ant", HOSTILE, "'quoted' & \"twice\"", "חתול\u202egpj", "🐈", "n" * 300), 480, hostile_files)
     sweep.add(0.2)
     sweep.add(0.9, weighting={"name": "balanced", "rule": "balanced"})
     sweep.add(0.7, backbone={"name": "lenet"})

@@ -12,6 +12,7 @@ from benchmark.errors import ConfigurationError
 from benchmark.predictions import Predictions
 from benchmark.report import sweep as report
 from benchmark.report import sweep_facts
+from benchmark.report.page import shown
 from benchmark.store import NoSuchSweep
 
 HOSTILE = '<img src=x onerror="alert(1)">'
@@ -70,16 +71,21 @@ def test_tables_have_captions_and_drawings_have_titles(sweep: Any) -> None:
     assert all('role="img"' in drawing and "<title>" in drawing and "<desc>" in drawing for drawing in drawings)
 
 
-def test_hostile_names_stay_text(sweep_of: Any, read: Callable[[str], Any]) -> None:
-    sweep = sweep_of(classes=(HOSTILE, "n" * 300, "חתול\u202egpj", "</script><script>alert(1)</script>", "🐈"))
-    sweep.add(0.5)
-    sweep.add(0.4, weighting={"name": HOSTILE})
+def test_hostile_names_of_classes_files_and_choices_stay_text(
+    sweep_of: Any, read: Callable[[str], Any], hostile_files: tuple[str, ...]
+) -> None:
+    classes = (HOSTILE, "n" * 300, "חתול\u202egpj", "</script><script>alert(1)</script>", "🐈")
+    sweep = sweep_of(classes, 480, hostile_files)
+    sweep.add(0.0)
+    sweep.add(0.1, weighting={"name": HOSTILE})
     sweep.fail(HOSTILE, backbone={"name": "lenet"})
     page = read(page_of(sweep))
     assert [tag for tag, _ in page.elements].count("script") == 1
     assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
     assert "\u202e" not in page.text
-    assert "n" * 300 not in page.text
+    assert "n" * 250 not in page.text
+    paths = {title for title in page.values("title") if title.endswith(".png")}
+    assert paths == {shown(name, 400) for name in hostile_files}
 
 
 def test_the_only_script_is_the_one_that_the_policy_names(sweep: Any) -> None:
@@ -119,7 +125,12 @@ def test_a_class_that_is_never_guessed_has_a_report(sweep_of: Any, read: Callabl
         store.write_record(sweep.directory, record)
     report.write(sweep.directory, "full")
     folder = store.run_directory(sweep.directory, sweep.records()[0].run_id)
-    assert "none" in read((folder / "index.html").read_text("utf-8")).text
+    table = (folder / "index.html").read_text("utf-8").partition('<th scope="col">precision')[2]
+    row = re.search(r"<bdi>cat</bdi></th>(.*?)</tr>", table, re.DOTALL)
+    assert row
+    precision, recall, *_ = [read(cell).text for cell in re.findall(r"<td.*?</td>", row[1], re.DOTALL)]
+    assert precision == "none"
+    assert recall.startswith(".000")
     assert "Recognised least: cat" in read(page_of(sweep)).text
 
 
