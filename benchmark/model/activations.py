@@ -36,7 +36,7 @@ Indices = npt.NDArray[np.int64]
 
 
 class DoesNotFit(RuntimeError):
-    """An entry larger than the cache may be; the message says what happens instead."""
+    """An entry larger than the cache may be."""
 
 
 class Activations(NamedTuple):
@@ -119,9 +119,8 @@ class Shelf(NamedTuple):
         wanted = computation.numbers * 4
         if self.limit_bytes is not None and wanted > self.limit_bytes:
             raise DoesNotFit(
-                f"the activations take {wanted / 1e9:.3g} GB, more than the cache may hold "
-                f"({self.limit_bytes / 1e9:.3g} GB): every epoch computes them again, which takes longer; raise "
-                "machine.cache_limit_gb"
+                f"found activations of {wanted / 1e9:.3g} GB; expected no more than the cache may hold "
+                f"({self.limit_bytes / 1e9:.3g} GB): raise machine.cache_limit_gb"
             )
 
 

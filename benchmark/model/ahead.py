@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,3 +25,11 @@ def ahead(work: Callable[[Item], Done], items: Iterable[Item], threads: int) -> 
             done = begun.popleft().result()
             begun.extend(background.submit(work, item) for item in itertools.islice(waiting, 1))
             yield done
+
+
+def timed(items: Iterable[Item]) -> Iterator[tuple[Item, float]]:
+    """Each item with the seconds until it was there."""
+    start = time.perf_counter()
+    for item in items:
+        yield item, time.perf_counter() - start
+        start = time.perf_counter()

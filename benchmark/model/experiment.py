@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from benchmark.model import frozen, learning
+from benchmark.model import frozen, learning, sources
 from benchmark.model.activations import DoesNotFit
 from benchmark.model.study import Data, Machine, Result, Seconds, Study, prepare, wanted
 from benchmark.model.training import Row
@@ -58,7 +58,7 @@ def _together(studies: Sequence[Study], on_epoch: Callable[[int, Row], None]) ->
         if frozen.key(studies[0]) is not None:
             return list(frozen.train(studies, on_epoch))
     except DoesNotFit as error:
-        studies = [study._replace(notes=(*study.notes, str(error))) for study in studies]
+        studies = [study._replace(notes=(*study.notes, sources.without_room(study, error))) for study in studies]
     return [_alone(study, lambda row: on_epoch(place, row)) for place, study in enumerate(studies)]  # noqa: B023
 
 

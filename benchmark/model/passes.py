@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -50,6 +51,26 @@ def plain(below: keras.Model, pixels: Pixels) -> Iterator[Batch]:
 
     # One batch of a small network leaves a core idle between its operations; the next batch fills it.
     yield from ahead(batch, chunks(np.arange(len(pixels)), predicted_batch(pixels)), settings.concurrent())
+
+
+class OnDemand:
+    """The packed activations (N, D) float32 of all pixels, each computed anew whenever its row is asked for."""
+
+    def __init__(self, below: keras.Model, pixels: Pixels) -> None:
+        """Nothing is computed yet for pixels (N, S, S, 3)."""
+        signature = tf.TensorSpec((None, *pixels.shape[1:]), tf.uint8)
+        columns = sum(math.prod(tensor.shape[1:]) for tensor in below.outputs)
+        self.shape = (len(pixels), columns)
+        self._pixels = pixels
+        self._forward = _forward(below, signature, len(pixels))
+
+    def __getitem__(self, rows: Indices) -> npt.NDArray[np.float32]:
+        """The rows (n, D) at these places."""
+        parts = ahead(self._of, chunks(rows, predicted_batch(self._pixels)), settings.concurrent())
+        return np.concatenate([np.empty((0, self.shape[1]), np.float32), *parts])
+
+    def _of(self, rows: Indices) -> npt.NDArray[np.float32]:
+        return self._forward(tf.constant(self._pixels[rows]))
 
 
 def augmented(

@@ -74,7 +74,17 @@ def source(study: Study, stage: Stage, split: Callable[[], boundary.Split]) -> S
     try:
         return from_kept(study, keep(study, stage, split))
     except DoesNotFit as error:
-        return pictures(study)._replace(notes=(str(error),))
+        return pictures(study)._replace(notes=(without_room(study, error),))
+
+
+def without_room(study: Study, error: DoesNotFit) -> str:
+    """What a reader of the results should know of a study whose activations are not kept."""
+    if study.augmentation.layers:
+        return (
+            f"{error}; every epoch made new random pictures instead of drawing from augmented_views of them, which "
+            "takes longer and gives other numbers than with room in the cache"
+        )
+    return f"{error}; they were computed again whenever they were needed, which takes longer"
 
 
 def reuses(study: Study, stage: Stage) -> bool:
@@ -154,7 +164,7 @@ def _views_identity(study: Study) -> dict[str, Any]:
 
 def _plain(study: Study, split: boundary.Split) -> Computation:
     pixels = study.data.pixels
-    return Computation(len(pixels), split.shapes, 0, _facts(split.below), passes.plain(split.below, pixels))
+    return Computation(len(pixels), split.shapes, 0, facts(split.below), passes.plain(split.below, pixels))
 
 
 def _views(study: Study, split: boundary.Split) -> Computation:
@@ -163,10 +173,10 @@ def _views(study: Study, split: boundary.Split) -> Computation:
     random = augmentation.build(spec.augmentation, passes.VIEWS_SEED, spec.dataset.image_size)
     batches = passes.augmented(split.below, random, data.pixels, training, views)
     classes = training.classes if random.mixes else 0
-    return Computation(views * len(data.train), split.shapes, classes, _facts(split.below), batches)
+    return Computation(views * len(data.train), split.shapes, classes, facts(split.below), batches)
 
 
-def _facts(below: keras.Model) -> dict[str, Any]:
+def facts(below: keras.Model) -> dict[str, Any]:
     """What there is to know about the part below, so that nobody needs to build it again to know."""
     try:
         operations = flops(below)

@@ -22,12 +22,9 @@ from benchmark.model import heads
 from benchmark.model.seeds import derive
 from benchmark.model.stacked_epochs import inference
 from benchmark.model.stacked_layers import head, turned
-from benchmark.model.stacked_learner import Examples, Learner
+from benchmark.model.stacked_learner import Examples, Learner, Matrix, Predicted
 from benchmark.model.training import Best, Course, Diverged, Programme, Row, Validation
 from benchmark.spec import RunSpec
-
-PREDICTED_ROWS = 4096
-"""Rows in a batch that is only predicted."""
 
 Indices = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -45,8 +42,8 @@ class Views(NamedTuple):
 class Shared(NamedTuple):
     """What all members of a stack train on."""
 
-    activations: Floats
-    """(N, d) of all pictures; an array or a memory map."""
+    activations: Matrix
+    """(N, d) of all pictures."""
     views: Views | None
     """None = the training pictures are seen as they are."""
     labels: Indices
@@ -73,6 +70,8 @@ class Trained(NamedTuple):
     """Those of the best epoch, in the order of the Keras head's `set_weights`."""
     seconds: float
     """The stack's wall-clock time, divided evenly between its members."""
+    waited: float
+    """The part of it in which steps waited for activations."""
 
 
 class _Stopped(Exception):
@@ -114,13 +113,13 @@ def train(members: Sequence[Member], shared: Shared, on_epoch: Callable[[int, Ro
         finally:
             stopped.set()
     seconds = (time.perf_counter() - begin) / max(len(members), 1)
-    return [one if isinstance(one, Diverged) else _trained(one, seconds) for one in _results(futures)]
+    found = _results(futures)
+    return [one if isinstance(one, Diverged) else _trained(one, seconds, one.waited / workers) for one in found]
 
 
-def logits(weights: Sequence[Floats], spec: RunSpec, activations: Floats) -> Floats:
-    """The logits (n, C) of a head with these weights for activations (n, d), as in every epoch's validation."""
-    tensors = [tf.constant(weight) for weight in turned(weights)]
-    return _predict(tensors, spec, _batches(activations))
+def logits(weights: Sequence[Floats], spec: RunSpec, pictures: Predicted) -> Floats:
+    """The logits (n, C) of a head with these weights, as in every epoch's validation."""
+    return _predict([tf.constant(weight) for weight in turned(weights)], spec, pictures)
 
 
 def _pass_on(
@@ -149,7 +148,7 @@ def _learning(
 ) -> Callable[[Member, Callable[[Row], None]], Course | Diverged]:
     """A function that trains one member; what all of them need is made ready before."""
     labels, truth = shared.labels[shared.train], shared.labels[shared.val]
-    examples, validation = _examples(shared), _batches(shared.activations[shared.val])
+    examples, validation = _examples(shared), Predicted(shared.activations, shared.val)
     width, classes = shared.activations.shape[1], shared.classes
     # Keras counts the layers it makes, which threads would do at once.
     initial = {id(one): turned(_initial(one.spec, width, len(classes))) for one in members}
@@ -179,8 +178,8 @@ def _learning(
     return learn
 
 
-def _trained(course: Course, seconds: float) -> Trained:
-    return Trained(course.rows, course.best.epoch, turned(course.best.weights), seconds)
+def _trained(course: Course, seconds: float, waited: float) -> Trained:
+    return Trained(course.rows, course.best.epoch, turned(course.best.weights), seconds, waited)
 
 
 def _initial(spec: RunSpec, width: int, classes: int) -> list[Floats]:
@@ -205,12 +204,6 @@ def _examples(shared: Shared) -> Examples:
     return Examples(views.activations.reshape(number * pictures, width), rows, targets, number)
 
 
-def _predict(weights: Sequence[tf.Tensor], spec: RunSpec, batches: Sequence[tf.Tensor]) -> Floats:
+def _predict(weights: Sequence[tf.Tensor], spec: RunSpec, pictures: Predicted) -> Floats:
     graph = inference(head(spec.head))
-    return np.concatenate([graph(list(weights), batch).numpy() for batch in batches])
-
-
-def _batches(activations: Floats) -> list[tf.Tensor]:
-    """The rows as tensors, each of as many as are predicted at once."""
-    starts = range(0, max(len(activations), 1), PREDICTED_ROWS)
-    return [tf.constant(activations[start : start + PREDICTED_ROWS]) for start in starts]
+    return np.concatenate([graph(list(weights), batch).numpy() for batch in pictures])

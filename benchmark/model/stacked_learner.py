@@ -1,32 +1,47 @@
-"""Stacked learner: one head of a stack, from its first weights on, an epoch at a time."""
+"""Stacked learner: one head of a stack, from its first weights on, an epoch at a time, and the rows that heads see."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from benchmark.model.ahead import ahead, timed
 from benchmark.model.losses import Objective
 from benchmark.model.seeds import derive, drawn_views
-from benchmark.model.stacked_epochs import Plan, Recipe, Rows, State, fill_up, training
+from benchmark.model.stacked_epochs import Number, Plan, Recipe, Rows, State, fill_up, training
 from benchmark.model.stacked_layers import Masks, head, shares
 from benchmark.model.stacked_updates import rule, start
-from benchmark.model.steps import RESIDENT_BYTES, Totals
+from benchmark.model.steps import RESIDENT_BYTES, Totals, chunks
 from benchmark.spec import RunSpec
 
 BLOCK_BYTES = 64 * 1024**2
-"""Activations gathered at a time when they do not all stay on the device."""
+"""Activations gathered at a time when they do not all stay on the device; the next ones are gathered meanwhile."""
+PREDICTED_ROWS = 4096
+"""Rows in a batch that is only predicted, fewer where they take more than a block."""
 
 Indices = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 
+class Matrix(Protocol):
+    """Rows (N, d) float32: an array, a memory map, or what is computed when rows are asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """N and d."""
+
+    def __getitem__(self, rows: Indices, /) -> Floats:
+        """The rows (n, d) at these places."""
+
+
 class Examples:
     """What heads train on, shared between them."""
 
-    def __init__(self, inputs: Floats, rows: Indices, targets: Indices | Floats, views: int) -> None:
+    def __init__(self, inputs: Matrix, rows: Indices, targets: Indices | Floats, views: int) -> None:
         """Inputs (R, d), the rows of the examples in them, and the examples' class indices or shares of the classes.
 
         There are `views` examples of each picture: with n pictures, example v * n + i is view v of picture i.
@@ -36,30 +51,48 @@ class Examples:
         self._inputs = inputs
         self._rows = rows
         self._targets = targets
-        self._resident = self._gathered(np.arange(len(rows))) if len(rows) * self.row_bytes <= RESIDENT_BYTES else None
-
-    @property
-    def row_bytes(self) -> int:
-        """Of one example's activations."""
-        return 4 * self._inputs.shape[1]
+        everything = np.arange(len(rows))
+        self._resident = self._gathered(everything, len(rows)) if _stays(inputs, rows) else None
 
     def blocks(self, order: Indices, batch_size: int) -> Iterator[Rows]:
         """The examples in this order, whole batches at a time and in arrays of equal shapes."""
         if self._resident is not None:
             yield self._block(self._resident, order, batch_size, -(-len(order) // batch_size))
             return
-        steps = max(min(BLOCK_BYTES // (batch_size * self.row_bytes), -(-len(order) // batch_size)), 1)
-        for first in range(0, len(order), steps * batch_size):
-            some = order[first : first + steps * batch_size]
-            gathered = self._gathered(fill_up(some, batch_size, steps).ravel())
-            yield self._block(gathered, np.arange(len(some)), batch_size, steps)
+        steps = max(min(_rows_of_a_block(self._inputs) // batch_size, -(-len(order) // batch_size)), 1)
 
-    def _gathered(self, examples: Indices) -> tuple[tf.Tensor, tf.Tensor]:
-        return tf.constant(self._inputs[self._rows[examples]]), tf.constant(self._targets[examples])
+        def gather(some: Indices) -> Rows:
+            return self._block(self._gathered(some, steps * batch_size), np.arange(len(some)), batch_size, steps)
+
+        yield from ahead(gather, chunks(order, steps * batch_size), threads=1)
+
+    def _gathered(self, examples: Indices, length: int) -> tuple[tf.Tensor, tf.Tensor]:
+        """Inputs and targets of the examples, filled up to this length with rows that no order names."""
+        parts = (self._inputs[self._rows[examples]], self._targets[examples])
+        inputs, targets = (tf.constant(_of_length(part, length)) for part in parts)
+        return inputs, targets
 
     def _block(self, gathered: tuple[tf.Tensor, tf.Tensor], order: Indices, batch_size: int, steps: int) -> Rows:
         filled = fill_up(order.astype(np.int32), batch_size, steps)
         return Rows(*gathered, tf.constant(filled), tf.constant(len(order), tf.int32))
+
+
+class Predicted:
+    """Rows that are only predicted, shared between heads; iterating gives them as tensors, in order."""
+
+    def __init__(self, inputs: Matrix, rows: Indices) -> None:
+        """Inputs (R, d) and places in them."""
+        self._inputs = inputs
+        self._parts = list(chunks(rows, max(min(PREDICTED_ROWS, _rows_of_a_block(inputs)), 1))) or [rows]
+        self._resident = list(map(self._gathered, self._parts)) if _stays(inputs, rows) else None
+
+    def __iter__(self) -> Iterator[tf.Tensor]:
+        """Batches (n, d), gathered a little ahead where they do not all stay on the device."""
+        found: Iterable[tf.Tensor] = self._resident or ahead(self._gathered, self._parts, threads=1)
+        return iter(found)
+
+    def _gathered(self, some: Indices) -> tf.Tensor:
+        return tf.constant(self._inputs[some])
 
 
 class Weight:
@@ -96,8 +129,9 @@ class Learner:
         """Train an epoch on the pictures in this order, each with one of its views; means over them."""
         self._epochs += 1
         lengths, words = self._plan.rule.lengths(rates, self._steps), self._words(len(order))
-        sums, done, batch_size = tf.zeros(3, tf.float64), 0, self._plan.batch_size
-        for rows in self._examples.blocks(self._drawn(order), batch_size):
+        sums, done, waited, batch_size = tf.zeros(3, tf.float64), 0, 0.0, self._plan.batch_size
+        for rows, seconds in timed(self._examples.blocks(self._drawn(order), batch_size)):
+            waited += seconds
             steps = rows.order.shape[0]
             some = slice(done * batch_size, (done + steps) * batch_size)
             recipe = Recipe(
@@ -114,7 +148,8 @@ class Learner:
                 weight.value = value
             self._slots, sums, done = state.slots, state.sums, done + steps
         self._steps += len(rates)
-        return Totals(*(sums.numpy() / len(order)).tolist())
+        plain, minimised, accuracy = (sums.numpy() / len(order)).tolist()
+        return Totals(plain, minimised, accuracy, waited)
 
     def _drawn(self, order: Indices) -> Indices:
         """The examples shown for the pictures in this order."""
@@ -130,6 +165,17 @@ class Learner:
         return np.array(words, np.uint32).reshape(len(streams), number)
 
 
-def _of_length(values: Floats, length: int) -> Floats:
+def _of_length(values: npt.NDArray[Number], length: int) -> npt.NDArray[Number]:
     """The rows, and zeros up to this length."""
-    return np.pad(values, ((0, length - len(values)), (0, 0)))
+    if len(values) == length:
+        return values
+    return np.pad(values, [(0, length - len(values))] + [(0, 0)] * (values.ndim - 1))
+
+
+def _stays(inputs: Matrix, rows: Indices) -> bool:
+    """Whether these rows may stay on the device."""
+    return 4 * inputs.shape[1] * len(rows) <= RESIDENT_BYTES
+
+
+def _rows_of_a_block(inputs: Matrix) -> int:
+    return BLOCK_BYTES // (4 * inputs.shape[1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from benchmark.model.ahead import ahead
+from benchmark.model.ahead import ahead, timed
 from benchmark.model.augmentation import Augmentation, Batch
 from benchmark.model.boundary import Split
 from benchmark.model.losses import Objective
@@ -119,7 +118,7 @@ class Trainer(NamedTuple):
         def epoch(order: Indices, rates: Rates) -> Totals:
             sums, waited, done = np.zeros(4), 0.0, 0
             blocks = _blocks(order, self.batch_size, examples.row_bytes)
-            for gathered, seconds in _timed(ahead(gather, blocks, threads=1)):
+            for gathered, seconds in timed(ahead(gather, blocks, threads=1)):
                 steps = -(-len(gathered.targets) // self.batch_size)
                 everything = np.arange(len(gathered.targets))
                 block = (gathered.inputs, gathered.targets, everything, rates[done : done + steps])
@@ -223,14 +222,6 @@ class _Gathered(NamedTuple):
 
     inputs: Inputs
     targets: npt.NDArray[np.generic]
-
-
-def _timed(gathered: Iterator[_Gathered]) -> Iterator[tuple[_Gathered, float]]:
-    """Each block with the seconds until it was there."""
-    start = time.perf_counter()
-    for block in gathered:
-        yield block, time.perf_counter() - start
-        start = time.perf_counter()
 
 
 def _blocks(order: Indices, batch_size: int, row_bytes: int) -> Iterator[Indices]:

@@ -170,7 +170,7 @@ def test_an_entry_above_the_limit_is_refused_before_it_is_computed_but_used_when
         yield from iter([never()])
 
     wanted = computation()._replace(batches=untouched())
-    with pytest.raises(DoesNotFit, match=r"take 2e-06 GB, more than the cache may hold \(1.99e-06 GB\).*cache_limit"):
+    with pytest.raises(DoesNotFit, match=r"of 2e-06 GB; .* cache may hold \(1.99e-06 GB\).*cache_limit"):
         Shelf(tmp_path, 1990).load_or_compute({}, lambda: wanted)
     assert not list(tmp_path.glob("*.npy"))
     load(tmp_path)

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from benchmark import metrics
-from benchmark.model import boundary, classifier, experiment
+from benchmark.model import boundary, classifier, experiment, stacked_learner
 from benchmark.model.experiment import Data, Machine, Result
 from benchmark.model.training import Diverged
 from benchmark.spec import RunSpec
@@ -61,7 +61,7 @@ def test_cached_features_give_what_the_whole_frozen_model_gives(
     backbone: str, head: str, weighting: str, spec_of: SpecOf, drawn: Draw, run: Run, conf_part: Part
 ) -> None:
     data = drawn()
-    # What dropout drops is drawn in another way for heads on kept features.
+    # Heads on features that do not change draw what dropout drops in a way of their own.
     plain = conf_part("head", head, dropout=0.0, hidden_dropout=0.0)
     choices = {"finetune": "frozen", "head": plain, "weighting": weighting, "epochs": 4}
     cached = run(spec_of(backbone, **choices), data)
@@ -314,13 +314,40 @@ def test_the_size_of_a_frozen_network_is_that_of_its_model(head: str, spec_of: S
     assert run(spec, drawn()).parameters == classifier.parameters(built)
 
 
-def test_one_entry_above_the_limit_is_computed_on_the_fly_for_every_member(
+@pytest.mark.parametrize("resident", [True, False], ids=["resident", "streamed"])
+def test_room_in_the_cache_decides_how_long_heads_take_but_not_what_they_learn(
+    resident: bool, spec_of: SpecOf, drawn: Draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choices: list[dict[str, Any]] = [{}, {"learning_rate": 0.01, "weighting": "balanced"}, {"head": "wide"}]
+    specs = [spec_of("lenet", **{"finetune": "frozen", "head": "dense", **one}) for one in choices]
+    assert all(spec.head.dropout > 0 for spec in specs)
+    roomy, tight = Machine(None, tmp_path / "roomy", 2), Machine(None, tmp_path / "tight", 2, 1000)
+    kept = experiment.run_stack(specs, drawn(), roomy, lambda place, row: None)
+    if not resident:
+        monkeypatch.setattr(stacked_learner, "RESIDENT_BYTES", 0)
+        monkeypatch.setattr(stacked_learner, "BLOCK_BYTES", 2**16)
+    found = experiment.run_stack(specs, drawn(), tight, lambda place, row: None)
+    assert not list((tmp_path / "tight").rglob("*.npy"))
+    for one, other in zip(found, kept, strict=True):
+        assert isinstance(one, Result)
+        assert isinstance(other, Result)
+        assert (one.path, one.parameters, one.best_epoch) == ("whole", other.parameters, other.best_epoch)
+        assert one.notes[:-1] == other.notes
+        assert "raise machine.cache_limit_gb; they were computed again" in one.notes[-1]
+        assert np.ptp(other.test, axis=0).max() > 0.01
+        np.testing.assert_allclose(one.test, other.test, atol=1e-4)
+        np.testing.assert_allclose(one.val, other.val, atol=1e-4)
+        np.testing.assert_array_equal(one.test.argmax(axis=1), other.test.argmax(axis=1))
+
+
+def test_views_without_room_are_drawn_anew_every_epoch_and_the_note_says_that_numbers_differ(
     spec_of: SpecOf, drawn: Draw, tmp_path: Path
 ) -> None:
-    specs = [spec_of("lenet", finetune="frozen", epochs=1, learning_rate=rate) for rate in (0.001, 0.01)]
+    choices = [{"learning_rate": rate} for rate in (0.001, 0.01)]
+    specs = [spec_of("lenet", finetune="frozen", augmentation="flip", epochs=1, **one) for one in choices]
     found = experiment.run_stack(specs, drawn(), Machine(None, tmp_path, 2, 1000), lambda place, row: None)
     for one in found:
         assert isinstance(one, Result)
         assert one.path == "whole"
-        assert "machine.cache_limit_gb" in one.notes[-1]
         assert len(one.notes) == 2
+        assert "gives other numbers than with room in the cache" in one.notes[-1]

@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from benchmark.model import heads, optimizers, stack, stacked_learner
 from benchmark.model.losses import Objective
 from benchmark.model.seeds import derive
 from benchmark.model.stack import Member, Shared, Trained, Views
+from benchmark.model.stacked_learner import Predicted
 from benchmark.model.training import Diverged, Row
 from benchmark.spec import RunSpec
 from benchmark.weighting import epoch_order
@@ -156,7 +158,7 @@ def test_hidden_layers_and_batch_norm_agree_with_kerass_own_loop(make: Make) -> 
     model = keras_head(one, shared)
     model.set_weights(keras_weights(one, shared)[found.best_epoch - 1])
     expected = model.predict(shared.activations[shared.val], verbose=0)
-    logits = stack.logits(found.weights, one.spec, shared.activations[shared.val])
+    logits = stack.logits(found.weights, one.spec, Predicted(shared.activations, shared.val))
     assert (logits.argmax(axis=1) == expected.argmax(axis=1)).mean() >= 0.999
     np.testing.assert_allclose(logits, expected, atol=2e-3)
 
@@ -166,7 +168,7 @@ def test_the_weights_fit_the_keras_head_and_say_the_same_there(make: Make) -> No
     (found,) = learn([one], shared)
     model = keras_head(one, shared)
     model.set_weights(found.weights)
-    logits = stack.logits(found.weights, one.spec, shared.activations)
+    logits = stack.logits(found.weights, one.spec, Predicted(shared.activations, np.arange(70)))
     np.testing.assert_allclose(logits, model.predict(shared.activations, verbose=0), atol=1e-5)
 
 
@@ -174,7 +176,7 @@ def test_the_best_epochs_weights_give_its_validation_loss_to_the_last_bit(make: 
     shared, one = features(), make(head={"dropout": 0.4}, epochs=6, learning_rate=0.2)
     (found,) = learn([one], shared)
     truth = shared.labels[shared.val]
-    logits = stack.logits(found.weights, one.spec, shared.activations[shared.val])
+    logits = stack.logits(found.weights, one.spec, Predicted(shared.activations, shared.val))
     losses = [row["val_loss"] for row in found.rows]
     assert found.best_epoch == 1 + int(np.argmin(losses))
     assert -log_softmax(logits.astype(np.float64), axis=1)[np.arange(len(truth)), truth].mean() == min(losses)
@@ -232,6 +234,52 @@ def test_streaming_in_blocks_changes_no_bit(make: Make, monkeypatch: pytest.Monk
     monkeypatch.setattr(stacked_learner, "BLOCK_BYTES", 3 * 8 * 19 * 4)
     for one, other in zip(learn(members, shared), expected, strict=True):
         require_equal(one, other)
+
+
+class Asked:
+    """Activations that note what is asked for, and answer late if they are told to."""
+
+    def __init__(self, values: np.ndarray, delay: float = 0.0) -> None:
+        self.shape = values.shape
+        self.most = 0
+        self._values = values
+        self._delay = delay
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        time.sleep(self._delay)
+        self.most = max(self.most, len(rows))
+        return self._values[rows]
+
+
+def test_large_activations_are_never_gathered_whole(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared, member = features(), make(head={"dropout": 0.2})
+    (expected,) = learn([member], shared)
+    monkeypatch.setattr(stacked_learner, "RESIDENT_BYTES", 0)
+    monkeypatch.setattr(stacked_learner, "BLOCK_BYTES", 8 * 19 * 4)
+    asked = Asked(shared.activations)
+    (found,) = learn([member], shared._replace(activations=asked))
+    assert asked.most == 8 < len(shared.val) < len(shared.train)
+    for left, right in zip(found.weights, expected.weights, strict=True):
+        np.testing.assert_array_equal(left, right)
+    assert found.rows[-1]["val_loss"] == pytest.approx(expected.rows[-1]["val_loss"], abs=1e-6)
+
+
+@pytest.mark.parametrize(("width", "rows"), [(19, 4096), (4096, 4096), (8192, 2048), (2**26, 1)])
+def test_what_is_predicted_comes_in_4096_rows_or_in_what_a_block_holds(
+    width: int, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Asked(np.broadcast_to(np.float32(0), (5000, width)))
+    monkeypatch.setattr(stacked_learner, "RESIDENT_BYTES", 0)
+    next(iter(Predicted(asked, np.arange(5000)[: 2 * rows])))
+    assert asked.most == rows
+
+
+def test_the_wait_for_activations_is_measured_for_each_head(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stacked_learner, "RESIDENT_BYTES", 0)
+    shared = features()
+    late = shared._replace(activations=Asked(shared.activations, delay=0.02))
+    (found,) = learn([make()], late)
+    assert EPOCHS * 0.02 <= found.waited <= found.seconds
 
 
 def test_views_that_are_all_alike_are_the_plain_pictures(make: Make) -> None:
