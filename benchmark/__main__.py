@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -12,19 +13,23 @@ from omegaconf import DictConfig
 
 from benchmark import config, launching
 from benchmark.errors import USAGE, explain
+from benchmark.jobs import Job
 
 
 @hydra.main(version_base="1.3", config_path=str(config.CONF), config_name="config")
-def _single(composed: DictConfig) -> int:
-    """The exit code of one run, or of one of a stock launcher's."""
-    one_of_many = HydraConfig.get().mode is RunMode.MULTIRUN
+def _single(composed: DictConfig) -> launching.Ended | None:
+    """One run, whose exit code is remembered, or one of a stock launcher's, whose end its sweep gets to know."""
+
+    def jobs() -> Sequence[Job]:
+        return config.to_jobs(config.without_machinery(composed), config.current_overrides())
+
+    if HydraConfig.get().mode is RunMode.MULTIRUN:
+        return launching.run_share(jobs)
     try:
-        jobs = config.to_jobs(config.without_machinery(composed), config.current_overrides())
-        code = launching.run_one_of_many(jobs) if one_of_many else launching.run(jobs)
-    except Exception as error:  # raised through Hydra it would be announced a second time, and end a multirun
-        code = explain(error)
-    launching.remember(code)
-    return code
+        launching.remember(launching.run(jobs()))
+    except Exception as error:  # raised through Hydra it would be announced a second time
+        launching.remember(explain(error))
+    return None
 
 
 def main() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hydra._internal.core_plugins import basic_sweeper
 from hydra.core.plugins import Plugins
@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 
 from benchmark.composition import Composer
 from benchmark.credentials import without_credentials
-from benchmark.errors import RUNS_FAILED, first_line
+from benchmark.errors import RUNS_FAILED, ConfigurationError, explain, first_line, sentence
 from benchmark.jobs import Job
 
 _exit_codes = [0]
@@ -50,19 +50,34 @@ def run(jobs: Sequence[Job]) -> int:
     return sweep.run(jobs, show_board)
 
 
-def run_one_of_many(jobs: Sequence[Job]) -> int:
-    """Run a job that a stock launcher has handed out, perhaps in another process; the sweeper shows the board."""
-    from benchmark import sweep  # noqa: PLC0415
+class Ended(NamedTuple):
+    """How a job ended that a stock launcher has handed out."""
 
-    return sweep.run(jobs, None)
+    code: int
+    trouble: str = ""
+    """Why it did not even plan its runs; what becomes of runs stands in their records."""
+    log: str = ""
+    """The file to which it has printed; empty when that was this terminal."""
 
 
-def conclude(jobs: Sequence[Job]) -> None:
-    """Show the boards of the jobs that a stock launcher has handed out."""
-    from benchmark import sweep  # noqa: PLC0415
-    from benchmark.cli.boards import show_board  # noqa: PLC0415
+def run_share(make_jobs: Callable[[], Sequence[Job]]) -> Ended:
+    """Run what a stock launcher has handed out, perhaps in another process; the sweeper does all the rest."""
+    try:
+        jobs = make_jobs()
+        from benchmark import shares  # noqa: PLC0415
 
-    sweep.conclude(jobs, show_board)
+        return Ended(shares.compute(jobs))
+    except Exception as error:
+        return Ended(explain(error), sentence(error), _log())
+
+
+def _log() -> str:
+    """The file that submitit gives this process in place of a terminal."""
+    submitit = sys.modules.get("submitit")
+    try:
+        return str(submitit.JobEnvironment().paths.stderr) if submitit else ""
+    except RuntimeError:  # none of its jobs
+        return ""
 
 
 class PlannedLauncher(Launcher):
@@ -78,8 +93,8 @@ class PlannedLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
         """Run the jobs; every JobReturn holds only the overrides, so that nothing heavy outlives its run."""
-        code = run(Composer(self.hydra_context.config_loader, self.config).jobs(job_overrides))
-        return [JobReturn(overrides=words, _return_value=code, status=JobStatus.COMPLETED) for words in job_overrides]
+        remember(run(Composer(self.hydra_context.config_loader, self.config).jobs(job_overrides)))
+        return [JobReturn(overrides=words, _return_value=None, status=JobStatus.COMPLETED) for words in job_overrides]
 
 
 class PlannedSweeper(Sweeper):
@@ -104,16 +119,29 @@ class PlannedSweeper(Sweeper):
         except Exception as error:
             if not self._handed_out:
                 raise
+            self._conclude([])
             name = type(self._combinations.launcher).__name__
             raise LauncherFailed(
                 f"found {name} giving up ({type(error).__name__}: {first_line(error)}); expected it to see all runs to "
                 "their end: the same command again finishes the rest"
             ) from error
-        for returned in (one for batch in batches for one in batch):
-            # A job's exit code may come from another process; what it raised was raised by Hydra.
-            remember(returned.return_value)
-        conclude(self._handed_out)
+        if self._handed_out:
+            # What a job has raised is raised here.
+            self._conclude([returned.return_value for batch in batches for returned in batch])
         return batches
+
+    def _conclude(self, ended: Sequence[Ended]) -> None:
+        """Publish and show what the jobs have left, and say why some have left nothing."""
+        from benchmark import shares  # noqa: PLC0415 - heavy
+        from benchmark.cli.boards import show_board  # noqa: PLC0415
+
+        remember(max([shares.conclude(self._handed_out, show_board), *(one.code for one in ended)]))
+        troubles: dict[str, list[str]] = {}
+        for one in (one for one in ended if one.trouble):
+            troubles.setdefault(one.trouble, []).append(one.log)
+        for trouble, logs in troubles.items():
+            place = f" (log: {logs[0]})" if logs[0] else ""
+            print(f"error: {len(logs)} of the launcher's jobs began nothing: {trouble}{place}", file=sys.stderr)  # noqa: T201
 
     def _validate(self, batch: Sequence[Sequence[str]]) -> None:
         """Compose and validate the jobs, unless the launcher does: Hydra's own way takes a tenth of a second for each.
@@ -122,8 +150,20 @@ class PlannedSweeper(Sweeper):
             ConfigurationError, HydraException: a job that cannot be run.
         """
         self._hide_credentials()
-        if not isinstance(self._combinations.launcher, PlannedLauncher):
-            self._handed_out += Composer(self._context.config_loader, self._config).jobs(batch)
+        if isinstance(self._combinations.launcher, PlannedLauncher):
+            return
+        jobs = Composer(self._context.config_loader, self._config).jobs(batch)
+        for uri in (job.tracking.uri for job in jobs):
+            if uri and without_credentials(uri) != uri:
+                raise ConfigurationError(
+                    f"found tracking.uri={without_credentials(uri)} with a user name or password; expected neither, as "
+                    "this launcher keeps its jobs in files: give them in MLFLOW_TRACKING_USERNAME and "
+                    "MLFLOW_TRACKING_PASSWORD (a database's in its own, such as PGUSER and PGPASSWORD)"
+                )
+        from benchmark import shares  # noqa: PLC0415 - heavy
+
+        shares.announce(jobs)
+        self._handed_out += jobs
 
     def _hide_credentials(self) -> None:
         """Hydra has just kept the sweep's words in a file; a password among them does not stay there."""

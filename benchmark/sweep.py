@@ -29,10 +29,8 @@ if TYPE_CHECKING:
 Show = Callable[[Leaderboard], None]
 
 
-def run(jobs: Sequence[Job], show: Show | None) -> int:
+def run(jobs: Sequence[Job], show: Show) -> int:
     """Run the jobs, a board for each sweep's name, show each board and return the exit code.
-
-    Without `show` the jobs are some of a larger sweep, which another process ends with `conclude`.
 
     Raises:
         CannotRank: `sweep.primary` is no metric that candidates can be compared by.
@@ -40,30 +38,31 @@ def run(jobs: Sequence[Job], show: Show | None) -> int:
     for job in jobs:
         leaderboard.require_rankable(job.sweep.primary)
     code = DONE
-    with _terminable():
-        for directory in dict.fromkeys(job.directory for job in jobs):
-            code = max(code, _run_sweep(directory, [job for job in jobs if job.directory == directory], show))
+    with terminable():
+        for directory, some in by_sweep(jobs).items():
+            terminal = Terminal(directory, some[0].screen)
+            plan = lay_out(directory, some, terminal)
+            if plan is not None:
+                code = max(code, tell(directory, plan, _carry_out_what_is_left(directory, plan, terminal), show))
     return code
 
 
-def conclude(jobs: Sequence[Job], show: Show) -> None:
-    """Show the boards of jobs that other processes have run."""
-    for directory, job in {job.directory: job for job in jobs}.items():
-        show(publish.board(directory).board)
-        unfinished = [record for record in store.survey(directory).records if not record.finished]
-        Terminal(directory, job.screen).say_end(job.tracking, unfinished)
+def by_sweep(jobs: Sequence[Job]) -> dict[Path, list[Job]]:
+    """The jobs by the folder in which they are collected."""
+    folders = dict.fromkeys(job.directory for job in jobs)
+    return {folder: [job for job in jobs if job.directory == folder] for folder in folders}
 
 
-def _run_sweep(directory: Path, jobs: list[Job], show: Show | None) -> int:
-    """Run the jobs of one sweep in its folder and say how it went."""
-    job, terminal = jobs[0], Terminal(directory, jobs[0].screen)
-    planned = planning.prepare_all(jobs, terminal)
-    plan = planning.plan(directory, planned)
+def lay_out(directory: Path, jobs: Sequence[Job], terminal: Terminal) -> Plan | None:
+    """Plan the jobs of one sweep, say the plan and write down what has not begun; None where it was only to be said."""
+    job = jobs[0]
+    plan = planning.plan(directory, planning.prepare_all(jobs, terminal))
     terminal.say_plan(len(plan.asked), plan.finished, plan.again, plan.bundles)
     _warn(plan, terminal)
     if job.launcher.dry_run:
-        terminal.show_bundles(plan.bundles, planning.seconds(plan))
-        return DONE
+        kept = any((job.paths.cache / "features").glob("*.npy"))
+        terminal.show_bundles(plan.bundles, planning.seconds(plan), kept)
+        return None
     if _wants_cluster(job, plan):
         require_cluster(job.launcher.ray.address)
     directory.mkdir(parents=True, exist_ok=True)
@@ -72,12 +71,16 @@ def _run_sweep(directory: Path, jobs: list[Job], show: Show | None) -> int:
     for one in plan.todo:
         if one.record.run_id not in known:
             store.write_record(directory, one.record)
-    carried = _carry_out(directory, plan, terminal)
-    if show:
-        show(carried.board or publish.board(directory).board)
+    return plan
+
+
+def tell(directory: Path, plan: Plan, carried: Carried, show: Show) -> int:
+    """Show the board, say how it went and return the exit code."""
+    job = next(iter(plan.asked.values())).job
+    terminal = Terminal(directory, job.screen)
+    show(carried.board or publish.board(directory).board)
     _tidy(job, terminal)
-    if show:
-        terminal.say_end(job.tracking, carried.unfinished)
+    terminal.say_end(job.tracking, carried.unfinished)
     return INTERRUPTED if carried.interrupted else _exit_code(job, carried.unfinished, len(plan.asked))
 
 
@@ -97,13 +100,22 @@ class Carried(NamedTuple):
     """As it was published last; None when there was nothing to do."""
 
 
-def _carry_out(directory: Path, plan: Plan, terminal: Terminal) -> Carried:
-    """Do what the plan leaves to do, and publish it."""
+def _carry_out_what_is_left(directory: Path, plan: Plan, terminal: Terminal) -> Carried:
+    """Carry the plan out, unless everything is there already."""
+    if plan.bundles or _missing_baselines(plan) or settlement.is_unsettled(directory):
+        return carry_out(directory, plan, terminal)
+    return Carried(False, _unfinished(plan, plan.known), None)
+
+
+def carry_out(directory: Path, plan: Plan, terminal: Terminal) -> Carried:
+    """Do what the plan leaves to do, and publish it: baselines, board, report, MLflow.
+
+    Raises:
+        TrackingUnavailable: MLflow's store cannot be opened.
+    """
     references = _missing_baselines(plan)
-    if not plan.bundles and not references and not settlement.is_unsettled(directory):
-        return Carried(False, _unfinished(plan, plan.known), None)
     job = next(iter(plan.asked.values())).job
-    with _crew(directory, plan, terminal) as crew:
+    with hire(directory, plan, terminal) as crew:
         if plan.todo:
             crew.warm_up(plan.todo[0].job)  # Keras loads there while MLflow loads here
         from benchmark.execution import Execution, Surroundings  # noqa: PLC0415 - brings MLflow, which takes seconds
@@ -151,7 +163,7 @@ def _require_results(directory: Path, plan: Plan) -> None:
         )
 
 
-def _crew(directory: Path, plan: Plan, terminal: Terminal) -> Crew:
+def hire(directory: Path, plan: Plan, terminal: Terminal) -> Crew:
     """The workers, here or in a cluster.
 
     Raises:
@@ -248,7 +260,7 @@ def _open_tracker(job: Job) -> SweepTracker | NoTracker:
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
+def terminable() -> Iterator[None]:
     """Let SIGTERM end the sweep as Ctrl-C does: what is written stays true."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:

@@ -71,6 +71,7 @@ class Terminal:
         self._done = 0
         self._failed = 0
         self._said: set[str] = set()
+        self._is_one_of_many = False
         names = TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"))
         columns = (names, BarColumn(24), MofNCompleteColumn(), TimeRemainingColumn())
         still = not self._lively
@@ -149,8 +150,9 @@ class Terminal:
         less = ", less where the cache keeps activations of earlier sweeps" if kept else ""
         self.warn(f"about {_duration(seconds)}{less}; nothing was run")
 
-    def take_as_said(self, notes: Iterable[str]) -> None:
-        """Say these notes no more: another process has said them."""
+    def speak_as_one_of_many(self, notes: Iterable[str]) -> None:
+        """Say nothing that another process says for all: how many runs there are, and these notes."""
+        self._is_one_of_many = True
         self._said.update(notes)
 
     def say_start(self, record: RunRecord, epochs: int) -> None:
@@ -196,7 +198,7 @@ class Terminal:
         else:
             score = _reason(record)
         tell = self.say if record.finished else self.warn
-        count = f"{self._done}/{self._todo} " if self._todo else ""  # a share of a sweep does not know how large it is
+        count = "" if self._is_one_of_many else f"{self._done}/{self._todo} "
         tell(f"{count}{record.run_id}: {record.status}, {score}")
         for note in record.notes:
             if note not in self._said:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmark import store
+from benchmark.cli import run as cli
 from benchmark.records import RunRecord
 from benchmark.spec import RunSpec
 
@@ -21,6 +23,13 @@ WORDS = ["dataset.max_per_class=15", "training.epochs=1", "dataset.image_size=16
          "machine.measure_latency=false", "machine.threads=1"]  # fmt: skip
 
 
+def benchmark(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The sweep of these words, ended."""
+    command = [sys.executable, "-m", "benchmark", "-m", *words]
+    environ = {**os.environ, **variables}
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=environ)
+
+
 def runs(results: Path) -> list[RunRecord]:
     """The records without those of the baselines."""
     return [one for one in store.load_records(results / "s") if isinstance(one.spec, RunSpec)]
@@ -29,18 +38,51 @@ def runs(results: Path) -> list[RunRecord]:
 @pytest.mark.parametrize(
     ("package", "launcher"),
     [
-        ("hydra_plugins.hydra_joblib_launcher", ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]),
+        ("hydra_plugins.hydra_joblib_launcher", ["hydra/launcher=joblib", "hydra.launcher.n_jobs=4"]),
         ("hydra_plugins.hydra_submitit_launcher", ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5"]),
     ],
 )
-def test_exit_codes_of_other_processes_reach_the_command(package: str, launcher: list[str], tmp_path: Path) -> None:
+def test_a_sweep_of_a_stock_launcher_is_planned_shown_and_tracked_as_one(
+    package: str, launcher: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip(package, reason="an extra")
-    command = [sys.executable, "-m", "benchmark", "-m", *WORDS, *launcher, f"paths.results={tmp_path}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = benchmark(*WORDS, "seed=0,1", *launcher, f"paths.results={tmp_path}")
     assert done.returncode == 3, done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+    assert "warning" not in done.stdout + done.stderr
+    assert done.stdout.count("4 runs: 0 finished, 4 new") == 1
+    assert done.stdout.count(" finished, ") == 1, "one plan"
     assert done.stdout.count("rank ") == 1, "one board, after all runs"
-    assert sorted(run.status for run in runs(tmp_path)) == ["diverged", "ok"]
+    assert sorted(run.status for run in runs(tmp_path)) == ["diverged", "diverged", "ok", "ok"]
+    assert cli(["verify", str(tmp_path / "s")]) == 0, capfd.readouterr().out
+    assert "and MLflow agree" in capfd.readouterr().out
+
+
+def test_a_job_of_a_launcher_that_cannot_begin_is_told_with_its_log(tmp_path: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="an extra")
+    (tmp_path / "half_there.py").write_text(
+        "import os\nif 'SUBMITIT_LOCAL_JOB_ID' in os.environ:\n    raise ImportError('not on this machine')\n"
+    )
+    words = [*WORDS, "plugins=[half_there]", "hydra/launcher=submitit_local", f"paths.results={tmp_path}"]
+    done = benchmark(*words, "training.learning_rate=1e-3", "tracking=none", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 3, done.stderr
+    assert "1 x not begun" in done.stdout
+    told = [line for line in done.stderr.splitlines() if "began nothing" in line]
+    assert len(told) == 1
+    assert "found no plug-in 'half_there' (not on this machine)" in told[0]
+    log = Path(told[0].partition("(log: ")[2].removesuffix(")"))
+    assert "half_there" in log.read_text("utf-8")
+
+
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
+def test_a_password_in_the_address_gets_into_no_file_of_a_stock_launcher(launcher: str, tmp_path: Path) -> None:
+    pytest.importorskip(f"hydra_plugins.hydra_{launcher.partition('_')[0]}_launcher", reason="an extra")
+    words = [*WORDS, f"hydra/launcher={launcher}", f"paths.results={tmp_path}"]
+    done = benchmark(*words, "tracking.uri=http://bob:hunter22@127.0.0.1:9")
+    assert done.returncode == 1
+    assert "MLFLOW_TRACKING_PASSWORD" in done.stderr
+    assert "hunter22" not in done.stdout + done.stderr
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"hunter22" in path.read_bytes()]
 
 
 def test_the_runs_of_a_lost_machine_are_done_by_another(tmp_path: Path) -> None:
