@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shlex
 import signal
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
@@ -12,7 +13,7 @@ from benchmark.records import RunRecord
 from benchmark.report import run as run_report
 
 MOST_PAGES = 300
-"""Finished runs of one call that get pages at once; those of larger sweeps are drawn by `bench report`."""
+"""Finished runs of one call that get pages at once; those of larger sweeps are left to `bench report`."""
 NICENESS = 10
 """Training goes first."""
 
@@ -28,12 +29,14 @@ class Illustrator:
         self._drawn: list[RunRecord] = []
         self._at_work: dict[Future[list[Path]], RunRecord] = {}
         self._asked = 0
+        self._left = 0
         self.trouble = ""
         """Why some page could not be drawn."""
 
     def draw(self, record: RunRecord) -> None:
         """Have the run's page drawn, if it has a result; `drawn` gives the record back afterwards."""
         if self._format is None or not record.finished or self._asked >= MOST_PAGES:
+            self._left += self._format is not None and record.finished
             self._drawn.append(record)
             return
         self._asked += 1
@@ -53,6 +56,17 @@ class Illustrator:
                 self._drawn.append(record)
         found, self._drawn = self._drawn, []
         return found
+
+    @property
+    def undrawn(self) -> str:
+        """How many finished runs were more than get pages at once, and what draws theirs; empty when there is none."""
+        if not self._left:
+            return ""
+        folder = shlex.quote(str(self._directory))
+        return (
+            f"note: runs without a page: {self._left}; `bench report {folder}` draws them, and `bench mlflow push "
+            f"{folder}` sends them to MLflow"
+        )
 
     def close(self) -> None:
         """End the process; what it has not begun stays undrawn."""

@@ -23,6 +23,7 @@ from datasets.limit import keep_within
 from datasets.pixels import pixels
 
 if TYPE_CHECKING:
+    from benchmark.illustration import Illustrator
     from benchmark.tracking import NoTracker, SweepTracker
 
 
@@ -129,7 +130,7 @@ def carry_out(directory: Path, plan: Plan, terminal: Terminal) -> Carried:
             with terminal:
                 execution.begin()
                 for one in references:
-                    _run_baselines(one, tracker)
+                    _run_baselines(one, tracker, illustrator)
                 execution.finish()
         except KeyboardInterrupt:
             interrupted = True
@@ -141,6 +142,8 @@ def carry_out(directory: Path, plan: Plan, terminal: Terminal) -> Carried:
             illustrator.close()
             if illustrator.trouble:
                 terminal.warn(f"warning: the page of a run could not be drawn ({illustrator.trouble})")
+            if illustrator.undrawn:
+                terminal.say(illustrator.undrawn)
             board = publish.board(directory).board
             _report(directory, job, board, terminal)
             tracker.board(board)
@@ -215,7 +218,7 @@ def _missing_baselines(plan: Plan) -> list[Planned]:
     ]
 
 
-def _run_baselines(planned: Planned, tracker: SweepTracker | NoTracker) -> None:
+def _run_baselines(planned: Planned, tracker: SweepTracker | NoTracker, illustrator: Illustrator) -> None:
     """The reference rows, computed once a split: a candidate that does not beat them has learnt nothing."""
     job, manifest = planned.job, planned.data.manifest
     for record in baselines.planned(planned.record, job.spec.dataset):
@@ -225,7 +228,7 @@ def _run_baselines(planned: Planned, tracker: SweepTracker | NoTracker) -> None:
         store.write_predictions(job.directory, record.run_id, "test", predictions.test)
         store.write_predictions(job.directory, record.run_id, "val", predictions.val)
         store.write_record(job.directory, finished)
-        tracker.finish(finished, store.run_directory(job.directory, record.run_id))
+        illustrator.draw(finished)  # the execution sends it with the runs whose pages are drawn
 
 
 def _tidy(job: Job, terminal: Terminal) -> None:

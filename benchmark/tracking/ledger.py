@@ -16,6 +16,7 @@ from mlflow.exceptions import MlflowException
 
 from benchmark import environment, store
 from benchmark.records import RunRecord
+from benchmark.report.detached import detached
 from benchmark.spec import RunSpec
 from benchmark.tracking import facts, models
 from benchmark.tracking.opening import Opened
@@ -112,6 +113,10 @@ class Ledger:
         status = facts.STATUSES.get(stored.record.status, "FAILED")
         return run.data.tags.get("record") == stored.checksum and run.info.status == status
 
+    def has_file(self, run: Run, name: str) -> bool:
+        """Whether MLflow has a file of this name beside the run's record."""
+        return any(file.path == name for file in self.client.list_artifacts(run.info.run_id))
+
     def remove(self, runs: Sequence[Run]) -> None:
         """Move runs that were replaced to MLflow's deleted ones, from where they can be restored."""
         for run in runs:
@@ -132,7 +137,7 @@ class Ledger:
             # The manifest of a large data set is heavy, and one sweep has only one.
             is_there = file.name.startswith("manifest") and there.get(file.name) == file.stat().st_size
             if file.is_file() and file.suffix in SHOWN and not file.name.startswith(".") and not is_there:
-                self.client.log_artifact(parent, str(file))
+                self._log_file(parent, file)
         self.client.set_tag(parent, "status", status.lower())
         self.client.set_terminated(parent, status)
 
@@ -163,6 +168,8 @@ class Ledger:
         entries = sorted(folder.iterdir())
         if not any(entry.name == "model.keras" or entry.name.startswith(".") for entry in entries):
             self.client.log_artifacts(run, str(folder))
+            for page in folder.glob("*.html"):
+                self._log_file(run, page)
             return
         for entry in (entry for entry in entries if not entry.name.startswith(".")):
             if entry.name == "model.keras" and record.finished:
@@ -171,7 +178,14 @@ class Ledger:
             elif entry.is_dir():
                 self.client.log_artifacts(run, str(entry), entry.name)
             else:
-                self.client.log_artifact(run, str(entry))
+                self._log_file(run, entry)
+
+    def _log_file(self, run: str, file: Path) -> None:
+        """The file; a page so that it can be read without those beside it."""
+        if file.suffix == ".html":
+            self.client.log_text(run, detached(file), file.name)
+        else:
+            self.client.log_artifact(run, str(file))
 
 
 def search(client: MlflowClient, experiments: list[str], where: str) -> list[Run]:

@@ -9,6 +9,7 @@ from mlflow.entities import Run
 
 from benchmark import environment, settlement, store
 from benchmark.board.table import Leaderboard
+from benchmark.report import run as run_report
 from benchmark.tracking import candidates
 from benchmark.tracking.comparing import run_differences
 from benchmark.tracking.ledger import Ledger
@@ -46,7 +47,9 @@ def _open_ledger(uri: str | None, directory: Path) -> Ledger:
 
 
 def _is_whole(ledger: Ledger, run: Run, stored: store.Stored) -> bool:
-    """Whether MLflow holds everything of the run."""
+    """Whether MLflow holds everything of the run, and its page if it has one, which may be drawn later."""
+    if run_report.has_page(ledger.directory, stored.record) and not ledger.has_file(run, run_report.PAGE):
+        return False
     return not any(run_differences(ledger, run, stored))
 
 

@@ -143,6 +143,29 @@ def test_a_cache_above_its_limit_is_cut_after_the_sweep_and_the_next_sweep_is_ri
     assert boards[0] == boards[1]
 
 
+def test_every_run_has_a_page_with_its_layers_and_one_of_a_candidate_shows_where_it_looked(tmp_path: Path) -> None:
+    ended = run_benchmark(tmp_path, "-m", "sweep.name=pages", "backbone=lenet", "augmentation=flip", "seed=0,1")
+    assert ended.code == 0, ended.output + ended.errors
+    runs = tmp_path / "pages" / "runs"
+    first, second = (next(runs.glob(f"*-s{seed}-*")) for seed in (0, 1))
+    for run in (first, second):
+        assert "Flatten" in (run / "architecture.txt").read_text()
+        assert (run / "augmentation.png").is_file()
+        assert "as the run saw them in different epochs" in (run / "index.html").read_text()
+    assert "HiResCAM" in (first / "index.html").read_text()
+    assert f"../{first.name}/index.html#heat" in (second / "index.html").read_text()
+    assert not (second / "gradcam.npz").exists()
+    assert len(list(runs.glob("baseline-*/index.html"))) == 2
+    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    experiment = client.get_experiment_by_name("digits")
+    assert experiment is not None
+    sent = client.search_runs([experiment.experiment_id], "tags.kind != 'sweep' and tags.kind != 'candidate'")
+    assert len(sent) == 4
+    for run in sent:
+        page = Path(client.download_artifacts(run.info.run_id, "index.html", str(tmp_path)))
+        assert '="../' not in page.read_text()
+
+
 def test_one_folder_refuses_runs_on_other_pictures(faulty: tuple[Path, Ended]) -> None:
     ended = run_benchmark(faulty[0], "sweep.name=faulty", "backbone.name=tiny", "dataset.split_seed=5")
     assert ended.code == 5
