@@ -155,13 +155,31 @@ except OSError as error:
     assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
 
 
-def test_a_killed_process_leaves_what_the_next_one_writes_over(tmp_path: Path) -> None:
-    load(tmp_path)
-    path = stored(tmp_path)
-    half = path.with_name(f".{path.name}")
-    half.write_bytes(path.read_bytes()[:100])
-    path.unlink()
+def test_a_process_killed_while_it_writes_leaves_what_the_next_one_writes_over(tmp_path: Path) -> None:
+    script = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from benchmark.model.activations import Batch, Computation, Shelf
+
+def batches():
+    # More than a buffer holds: a part of it is in the file.
+    yield Batch(np.arange(30), np.ones((30, 1000), np.float32), None)
+    print("writing", flush=True)
+    time.sleep(600)
+
+Shelf(Path(sys.argv[1]), None).load_or_compute({}, lambda: Computation(50, ((1000,),), 0, {}, batches()))
+"""
+    child = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    with child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "writing\n"
+        child.kill()
+    half = next(tmp_path.glob(".*.npy"))
+    assert half.stat().st_size > 50_000
     np.testing.assert_array_equal(load(tmp_path).values, VALUES)
+    assert half.name == f".{stored(tmp_path).name}"
+    assert {path.suffix for path in tmp_path.iterdir()} == {".lock", ".npy", ".json"}
     assert not half.exists()
 
 

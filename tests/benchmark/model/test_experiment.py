@@ -102,6 +102,38 @@ tests["np"].save(sys.argv[2], tests["carry_out"](spec, tests["draw"](), Path(sys
     np.testing.assert_array_equal(np.load(target), run(spec_of("minivgg", augmentation="light"), drawn()).test)
 
 
+def test_a_stack_killed_while_it_trains_is_done_again_to_the_same_bits(
+    spec_of: SpecOf, drawn: Draw, run: Run, tmp_path: Path
+) -> None:
+    script = """
+import runpy, sys, time
+from pathlib import Path
+tests = runpy.run_path(sys.argv[1])
+tests["configure"](tests["SETTINGS"])
+
+def stay(place, row):
+    print(row["epoch"], flush=True)
+    time.sleep(600)
+
+specs = [tests["make_spec"]("lenet", seed=5, finetune="frozen", head="dense", learning_rate=r) for r in (0.001, 0.01)]
+experiment = tests["experiment"]
+experiment.run_stack(specs, tests["draw"](), experiment.Machine(None, Path(sys.argv[2]), 2), stay)
+"""
+    conftest, killed = str(Path(__file__).with_name("conftest.py")), tmp_path / "killed"
+    child = subprocess.Popen([sys.executable, "-c", script, conftest, str(killed)], stdout=subprocess.PIPE, text=True)
+    with child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "1\n"
+        child.kill()
+    choices = {"seed": 5, "finetune": "frozen", "head": "dense"}
+    specs = [spec_of("lenet", learning_rate=rate, **choices) for rate in (0.001, 0.01)]
+    again = experiment.run_stack(specs, drawn(), Machine(None, killed, 2), lambda place, row: None)
+    for spec, one in zip(specs, again, strict=True):
+        assert isinstance(one, Result)
+        assert one.notes == ("the backbone is frozen with random weights: only the head has learned",)
+        np.testing.assert_array_equal(one.test, run(spec, drawn()).test)
+
+
 def test_another_seed_gives_another_result(spec_of: SpecOf, drawn: Draw, run: Run) -> None:
     assert not np.array_equal(run(spec_of(seed=0), drawn()).test, run(spec_of(seed=1), drawn()).test)
 
