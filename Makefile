@@ -32,10 +32,10 @@ format: .venv/installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# Measures, as ratios in one run, what the design promises: make bench [DATA=DIR] [WEIGHTS=FILE] [ONLY="heads sweeps"]
+# Measures against plain Keras: make bench [DATA=DIR] [WEIGHTS=FILE] [ONLY="heads sweeps"] [PROFILE=1] [QUICK=1]
 bench: .venv/installed
 	$(BIN)/python tests/performance/speed.py $(if $(DATA),--data $(DATA)) $(if $(WEIGHTS),--weights $(WEIGHTS)) \
-		$(if $(ONLY),--only $(ONLY))
+		$(if $(ONLY),--only $(ONLY)) $(if $(PROFILE),--profile) $(if $(QUICK),--quick)
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,6 +1,7 @@
 """Images per second of our feature extraction and of the folded graph alone: our_extraction.py PIXELS NAME WEIGHTS N"""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -24,7 +25,7 @@ WARM_UP, BATCH = 4, 64
 
 def main() -> None:
     """Time both in turn on the same pictures, tracing and folding not counted: a sweep pays for them once."""
-    settings.configure(settings.Settings(2, True, "none"))
+    settings.configure(settings.Settings(os.cpu_count() or 1, True, "none"))
     path, name, weights, rounds = Path(sys.argv[1]), sys.argv[2].lower(), sys.argv[3], int(sys.argv[4])
     pixels = np.load(path, mmap_mode="r")
     assert len(pixels) >= passes.FOLDED_FROM
@@ -34,8 +35,7 @@ def main() -> None:
     folded = _folded(backbone, pixels)
     for start in range(0, WARM_UP * BATCH, BATCH):
         folded(tf.constant(pixels[start : start + BATCH]))
-    found = [(_ours(backbone, pixels), _alone(folded, pixels)) for _ in range(rounds)]
-    print(json.dumps([{"ours": ours, "graph": graph} for ours, graph in found]))
+    print(json.dumps([(_ours(backbone, pixels), _alone(folded, pixels)) for _ in range(rounds)]))
 
 
 def _ours(backbone: keras.Model, pixels: np.ndarray) -> float:

@@ -1,11 +1,16 @@
-"""Seconds for one head of a stack of twelve: python our_heads.py FEATURES.npz UNITS EPOCHS BATCH"""
+"""Seconds for one head of a stack of twelve, and what this machine multiplies: our_heads.py FEATURES UNITS EPOCHS BATCH
+
+Prints the seconds of each stack, divided by its heads, and the GFLOP/s of large square matrix products.
+"""
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from hydra import compose, initialize_config_dir
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -15,13 +20,15 @@ from benchmark import config  # noqa: E402
 from benchmark.model import settings, stack  # noqa: E402
 
 HEADS, RUNS = 12, 3
+SIDE, PRODUCTS = 2048, 20
+"""Of the square matrices, and how many products are timed, of which the fastest counts: it is a bound."""
 
 
 def main() -> None:
     """Train the stack several times; the first time pays for tracing, as the first stack of a sweep does."""
     found = np.load(sys.argv[1])
     units, epochs, batch = json.loads(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
-    settings.configure(settings.Settings(2, True, "none"))
+    settings.configure(settings.Settings(os.cpu_count() or 1, True, "none"))
     activations = np.concatenate([found["x"], found["x_val"]])
     labels = np.concatenate([found["y"], found["y_val"]])
     classes = tuple(str(label) for label in range(int(labels.max()) + 1))
@@ -47,7 +54,18 @@ def main() -> None:
             trained = stack.train(members, shared, lambda member, row: None)
             assert all(len(one.rows) == epochs for one in trained)
             seconds.append((time.perf_counter() - begun) / HEADS)
-    print(json.dumps(seconds))
+    print(json.dumps({"seconds": seconds, "gflops": _multiplied()}))
+
+
+def _multiplied() -> float:
+    """10^9 floating-point operations a second of a matrix product, with the threads that the stack had."""
+    square = tf.random.normal((SIDE, SIDE))
+    rates = []
+    for _ in range(PRODUCTS):
+        begun = time.perf_counter()
+        tf.matmul(square, square).numpy()
+        rates.append(2 * SIDE**3 / (time.perf_counter() - begun) / 1e9)
+    return float(np.max(rates))
 
 
 main()
