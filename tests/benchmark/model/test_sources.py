@@ -38,19 +38,25 @@ def study_of(spec: RunSpec, data: Data, folder: Path, limit: int | None = None) 
     return prepare(spec, data, Machine(None, folder, 2, limit))
 
 
-@pytest.mark.parametrize("name", [one for one in registry.names() if one != registry.ANY_APPLICATION])
+def backbones() -> list[tuple[str, str, tuple[int, ...]]]:
+    """Every backbone with its first pooling and some numbers of layers that learn; a small one with all poolings."""
+    names = [name for name in registry.names() if name != registry.ANY_APPLICATION]
+    found = [(name, registry.find(name).poolings[0], BOUNDARIES.get(name, (5,))) for name in names]
+    return [*found, ("mobilenetv3small", "max", ()), ("mobilenetv3small", "flatten", (4,))]
+
+
+@pytest.mark.parametrize(("name", "pooling", "numbers"), backbones())
 def test_activations_and_what_stands_above_them_are_the_whole_network(
-    name: str, spec_of: SpecOf, tmp_path: Path
+    name: str, pooling: str, numbers: tuple[int, ...], spec_of: SpecOf, tmp_path: Path
 ) -> None:
     size = max(32, registry.find(name).minimum_size)
-    pooling = "avg" if "avg" in registry.find(name).poolings else "flatten"
     pixels = np.random.default_rng(0).integers(0, 256, (6, size, size, 3), dtype=np.uint8)
     pixels[::2] //= 3
     built = classifier.build(spec_of(name, size, pooling=pooling), 3, None, None)
     settled(built.backbone)
     whole = steps.predictor(boundary.Split(None, built.logits), steps.batches_of(pixels)).on(pixels)(np.arange(6))
     assert np.ptp(whole, axis=0).max() > 1e-3, "every picture looks alike: the comparison would prove nothing"
-    for last in (None, *BOUNDARIES.get(name, (5,))):
+    for last in (None, *numbers):
         split = boundary.split(built, Stage("last_n" if last else "frozen", last, 1, 0.001))
         computation = sources.Computation(6, split.shapes, 0, {}, passes.plain(split.below, pixels))
         found = Shelf(tmp_path, None).load_or_compute({"last": last}, lambda: computation)  # noqa: B023
@@ -121,6 +127,28 @@ def test_a_run_on_kept_activations_gives_what_the_whole_network_gives(
     assert whole.path == "whole"
     assert "machine.cache_limit_gb" in whole.notes[-1]
     assert not list((tmp_path / "tight").rglob("*.npy"))
+    assert np.ptp(kept.test, axis=0).max() > 0.01
+    np.testing.assert_allclose(kept.test, whole.test, atol=1e-4)
+    np.testing.assert_allclose(kept.val, whole.val, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize(("mode", "changes", "pooling"), [("frozen", {}, "max"), ("last_n", {"last_n": 3}, "flatten")])
+def test_a_pretrained_architecture_learns_the_same_from_kept_activations_and_from_pictures(
+    mode: str, changes: dict[str, Any], pooling: str, spec_of: SpecOf, drawn: Draw, conf_part: Part, tmp_path: Path
+) -> None:
+    finetune = conf_part("finetune", mode, **changes)
+    spec = spec_of("mobilenetv3small", 32, finetune=finetune, pooling=pooling)
+    backbone = classifier.build(spec, 3, None, None).backbone
+    settled(backbone)
+    backbone.save_weights(tmp_path / "x.weights.h5")
+    data, found = drawn(32), []
+    for folder, limit in (("roomy", None), ("tight", 1000)):
+        machine = Machine(tmp_path / "x.weights.h5", tmp_path / folder, 2, limit)
+        found.append(run(pretrained(spec), data, machine, lambda row: None))
+    kept, whole = found
+    assert (kept.path, whole.path) == ("cached", "whole")
+    assert kept.history["train_loss"].is_monotonic_decreasing
     assert np.ptp(kept.test, axis=0).max() > 0.01
     np.testing.assert_allclose(kept.test, whole.test, atol=1e-4)
     np.testing.assert_allclose(kept.val, whole.val, atol=1e-4)
