@@ -81,17 +81,21 @@ class Manifest:
         """The manifest that `to_csv` wrote.
 
         Raises:
-            DataContractBroken: the table does not fit its fingerprint.
+            DataContractBroken: a file is not what was written, or the table does not fit its fingerprint.
+            OSError: a file cannot be read.
         """
-        rest = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        table = read_csv_text(path).astype(dict.fromkeys(_INTEGERS, np.int64))
-        rejected = read_csv_text(path.with_name(QUARANTINE))
-        manifest = cls(table, rejected, tuple(rest["classes"]), Path(rest["root"]), tuple(rest["notes"]))
-        if manifest.fingerprint != rest["fingerprint"]:
-            raise DataContractBroken(
-                f"{path} does not fit the fingerprint in {path.with_suffix('.json').name}: it was edited or damaged; "
-                "delete both, and they are made again"
-            )
+        try:
+            rest = json.loads(path.with_suffix(".json").read_bytes())
+            table = _read_table(path, COLUMNS).astype(dict.fromkeys(_INTEGERS, np.int64))
+            rejected = _read_table(path.with_name(QUARANTINE), REJECTED_COLUMNS)
+            manifest = cls(table, rejected, _texts(rest["classes"]), Path(rest["root"]), _texts(rest["notes"]))
+            fits = manifest.fingerprint == rest["fingerprint"]
+        except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
+            raise _damaged(
+                path, f"cannot be read ({str(error).splitlines()[0][:200] if str(error) else type(error).__name__})"
+            ) from error
+        if not fits:
+            raise _damaged(path, f"does not fit the fingerprint in {path.with_suffix('.json').name}")
         return manifest
 
 
@@ -118,3 +122,33 @@ def to_csv_text(table: pd.DataFrame) -> str:
 def read_csv_text(path: Path, lineterminator: str | None = "\n") -> pd.DataFrame:
     """A CSV file with every cell as text, so that a class named 007 or NA stays itself."""
     return pd.read_csv(path, dtype=str, keep_default_na=False, lineterminator=lineterminator)
+
+
+def _read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """The CSV file, which must have these columns.
+
+    Raises:
+        ValueError: it has others, or is no such file.
+    """
+    table = read_csv_text(path)
+    if tuple(table.columns) != tuple(columns):
+        raise ValueError(f"{path.name} has other columns than {', '.join(columns)}")
+    return table
+
+
+def _texts(values: object) -> tuple[str, ...]:
+    """A list of texts.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise TypeError("a list in it does not hold texts alone")
+    return tuple(values)
+
+
+def _damaged(path: Path, how: str) -> DataContractBroken:
+    return DataContractBroken(
+        f"found that {path} {how}: it was edited or damaged; expected the files that the sweep wrote: delete it and "
+        f"{path.with_suffix('.json').name}, and the sweep's command makes them again"
+    )

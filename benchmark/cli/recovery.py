@@ -22,7 +22,7 @@ Uri = Annotated[
 def rebuild(directory: Sweep) -> None:
     """Write leaderboard.csv, leaderboard.md, costs.csv, runs.csv and report.html again from the records alone.
 
-    Runs whose files are damaged are named, and make the exit code 2; the sweep's command does them again.
+    Damaged runs and manifests are named, and make the exit code 2; the sweep's command makes them again.
 
     \b
     Example:
@@ -30,8 +30,11 @@ def rebuild(directory: Sweep) -> None:
     """
     for run in store.survey(directory).broken:
         warn(run.sentence, DATA)
-    from benchmark.report import sweep as report  # noqa: PLC0415 - templates and figures take a second to load
+    from benchmark.report import pictures  # noqa: PLC0415 - templates and figures take a second to load
+    from benchmark.report import sweep as report  # noqa: PLC0415
 
+    for damage in pictures.damaged_manifests(directory):
+        warn(damage, DATA)
     published = publish.board(directory)
     drawn = report.write(directory, "board", board=published.board)
     for file in (*published.files, drawn.report):

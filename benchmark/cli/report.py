@@ -10,8 +10,10 @@ import typer
 
 from benchmark import publish
 from benchmark.cli.boards import Sweep, load_records
-from benchmark.cli.output import echo
+from benchmark.cli.output import echo, warn
+from benchmark.errors import DATA
 from benchmark.report import sweep
+from benchmark.report.pictures import damaged_manifests
 
 
 class Level(StrEnum):
@@ -47,6 +49,8 @@ def report(directory: Sweep, level: Much = Level.FULL, figures: Figures = Figure
       bench report results/digits --figures pdf
     """
     load_records(directory)  # says what is damaged, and that a folder is no sweep's
+    for damage in damaged_manifests(directory):
+        warn(damage, DATA)
     written = sweep.write(directory, level.value, figures.value, publish.draw(directory).board)
     assert written.report is not None
     if written.pages:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from benchmark import store
 from benchmark.board.candidates import fold_of
+from benchmark.errors import sentence
 from benchmark.records import RunRecord
 from benchmark.report.thumbnails import small_jpeg
+from datasets.errors import DataContractBroken
 from datasets.manifest import Manifest
 
 FOLDER = "thumbnails"
@@ -24,6 +27,7 @@ SIDE = 96
 
 _HASH = re.compile("[0-9a-f]{64}")
 _THREADS = 4
+_UNREADABLE = (DataContractBroken, OSError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,17 +68,23 @@ class Pictures:
 
 
 def pictures_of(directory: Path, record: RunRecord | None = None) -> Pictures:
-    """The pictures of a sweep, split as this run saw them.
-
-    Raises:
-        DataContractBroken: the manifest was edited or damaged.
-    """
+    """The pictures of a sweep, split as this run saw them; only their hashes where the manifest is damaged."""
     fold = None if record is None else fold_of(record)
     names = [f"manifest-fold{fold}.csv"] if fold is not None else ["manifest.csv", "manifest-fold*.csv"]
     for name in names:
         for path in sorted(directory.glob(name)):
-            return Pictures(directory, _manifest(path, path.stat().st_mtime_ns))
+            with suppress(*_UNREADABLE):
+                return Pictures(directory, _manifest(path, path.stat().st_mtime_ns))
     return Pictures(directory, None)
+
+
+def damaged_manifests(directory: Path) -> Iterator[str]:
+    """A sentence for each manifest of the sweep that cannot be read, and is done without."""
+    for path in sorted(directory.glob("manifest*.csv")):
+        try:
+            _manifest(path, path.stat().st_mtime_ns)
+        except _UNREADABLE as error:
+            yield sentence(error)
 
 
 def embedded(path: Path) -> str:

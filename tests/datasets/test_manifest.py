@@ -120,6 +120,32 @@ def test_an_edited_table_is_noticed(prepared, class_folders, tmp_path):
         Manifest.read_csv(tmp_path / "manifest.csv")
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("manifest.csv", b""),
+        ("manifest.csv", b"\xff\xfe\x00"),
+        ("manifest.csv", b"path,label\n"),
+        ("manifest.csv", None),
+        ("manifest.json", b"{"),
+        ("manifest.json", b"[" * 99999),
+        ("manifest.json", b"[]"),
+        ("manifest.json", b"{}"),
+        ("manifest.json", b'{"classes": null, "fingerprint": "", "root": "", "notes": []}'),
+        ("manifest.json", b'{"classes": ["cat", {}], "fingerprint": "", "root": "", "notes": []}'),
+        ("manifest.json", b'{"classes": ["cat"], "fingerprint": "", "root": 1, "notes": []}'),
+        ("quarantine.csv", b'path,reason,class\n"'),
+        ("quarantine.csv", b"path\n"),
+    ],
+)
+def test_a_damaged_file_is_said_with_the_way_out(prepared, class_folders, tmp_path, name, content):
+    prepared(root=class_folders(cat=12, dog=9)).to_csv(tmp_path / "manifest.csv")
+    before = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(before + before if content is None else content)
+    with pytest.raises(DataContractBroken, match=r"manifest\.csv cannot be read .* expected .* manifest\.json"):
+        Manifest.read_csv(tmp_path / "manifest.csv")
+
+
 def test_a_manifest_is_frozen(prepared, class_folders):
     manifest = prepared(root=class_folders(cat=9, dog=9))
     with pytest.raises(dataclasses.FrozenInstanceError):

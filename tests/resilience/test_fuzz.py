@@ -10,8 +10,10 @@ import io
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,12 +22,13 @@ import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from benchmark import asking, publish, store
+from benchmark import asking, publish, store, tracking
 from benchmark.cli import run
 from benchmark.errors import explain
 from benchmark.metrics import score_all
 from benchmark.predictions import Predictions
 from benchmark.records import Baseline, RunRecord
+from datasets.manifest import COLUMNS, REJECTED_COLUMNS, Manifest
 
 EXAMPLES = int(os.environ.get("BENCH_FUZZ", "40"))
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -89,9 +92,15 @@ def test_a_fuzzed_configuration_gives_jobs_or_a_sentence(words: list[str]) -> No
 
 
 def make(directory: Path) -> None:
-    """A sweep's folder with two finished runs and a crashed one."""
+    """A sweep's folder with two finished runs and a crashed one, which MLflow knows."""
     truth = np.arange(40) % 2
     images = np.array([f"{index:064x}" for index in range(40)])
+    rows = [dict.fromkeys(COLUMNS, 1) | {"path": f"{image}.png", "pixels_sha256": image} for image in images]
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).assign(label=np.array(["a", "b"])[truth], split="test")
+    rejected = pd.DataFrame([("odd.png", "damaged", "a")], columns=list(REJECTED_COLUMNS))
+    Manifest(table.astype({"group": str}), rejected, ("a", "b"), Path("/pictures"), ()).to_csv(
+        directory / "manifest.csv"
+    )
     for number, run_id in enumerate(("one", "two")):
         guess = np.where((np.arange(40) + number) % 4 > 0, truth, 1 - truth)
         probabilities = np.where(np.eye(2)[guess] > 0, 0.9, 0.1).astype(np.float32)
@@ -102,7 +111,7 @@ def make(directory: Path) -> None:
         store.write_history(directory, run_id, pd.DataFrame({"epoch": [1, 2], "val_loss": [0.5, 0.4]}))
         store.write_record(directory, record(run_id, status="ok", test=scores, val=scores))
     store.write_record(directory, record("bad", status="crashed", failure={"kind": "SIGKILL", "message": "gone"}))
-    publish.board(directory)
+    tracking.push(None, directory, publish.board(directory).board)
 
 
 def record(run_id: str, **changes: object) -> RunRecord:
@@ -123,8 +132,15 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 MANGLED = (
     "runs/one/record.json", "runs/bad/record.json", "runs/two/predictions.parquet", "runs/two/validation.parquet",
-    "runs/two/history.csv", "leaderboard.csv", "runs.csv", "costs.csv",
+    "runs/two/history.csv", "leaderboard.csv", "runs.csv", "costs.csv", "manifest.csv", "manifest.json",
+    "quarantine.csv",
 )  # fmt: skip
+MANIFEST = ("manifest.csv", "manifest.json", "quarantine.csv")
+READING = (
+    ["leaderboard"], ["leaderboard", "--costs"], ["failures"], ["effects"], ["power"], ["diff"], ["verify"],
+    ["report"], ["mlflow", "push"], ["rebuild"],
+)  # fmt: skip
+"""Every command that reads a sweep's folder; the last ones write there, too."""
 
 
 def mangle(content: bytes, data: st.DataObject) -> bytes:
@@ -149,31 +165,62 @@ def mangle(content: bytes, data: st.DataObject) -> bytes:
     return b""
 
 
-@SLOW
+@pytest.mark.parametrize("words", READING, ids=" ".join)
+@settings(SLOW, max_examples=max(6, EXAMPLES // 5))
 @given(data=st.data())
-def test_a_mangled_file_gives_a_sentence_and_a_documented_code(whole: Path, data: st.DataObject) -> None:
+def test_a_mangled_file_gives_a_sentence_and_a_documented_code(
+    whole: Path, words: list[str], data: st.DataObject
+) -> None:
     name = data.draw(st.sampled_from(MANGLED))
-    folder = whole.parent / "copy"
-    shutil.rmtree(folder, ignore_errors=True)
-    directory = folder / "drawn"
-    shutil.copytree(whole, directory)
-    before = (directory / name).read_bytes()
+    before = (whole / name).read_bytes()
     after = mangle(before, data)
-    (directory / name).write_bytes(after)
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        codes = [
-            run(["verify", str(directory)]),
-            run(["leaderboard", str(directory)]),
-            run(["failures", str(directory)]),
-        ]
-        codes.append(run(["diff", str(directory / "leaderboard.csv"), str(whole / "leaderboard.csv")]))
-    said = err.getvalue()
-    assert set(codes) <= CODES
+    code, said, _ = answer(whole, words, name, after)
+    assert code in CODES
     assert "a mistake of the program" not in said, (name, said)
     assert "Traceback" not in said
-    if after != before and not _says_the_same(name, before, after):
-        assert codes[0] == 2, (name, codes, out.getvalue())
+    if words == ["verify"] and name not in MANIFEST and after != before and not _says_the_same(name, before, after):
+        assert code == 2, (name, said)
+
+
+@pytest.mark.parametrize("name", MANIFEST)
+@pytest.mark.parametrize(("words", "goes_on"), [(["report"], True), (["rebuild"], True), (["mlflow", "push"], False)])
+def test_a_damaged_manifest_is_named_and_boards_and_reports_do_without(
+    whole: Path, name: str, words: list[str], goes_on: bool
+) -> None:
+    code, said, reported = answer(whole, words, name, b"\xff\xfe\x00")
+    assert code == 2
+    assert "manifest.csv cannot be read" in said
+    assert said.startswith("warning" if goes_on else "error"), said
+    assert reported == goes_on
+
+
+class Answer(NamedTuple):
+    """What a command made of a folder."""
+
+    code: int
+    said: str
+    """On stderr."""
+    reported: bool
+    """Whether there is a report now."""
+
+
+def answer(whole: Path, words: list[str], name: str, content: bytes) -> Answer:
+    """The command's answer to a copy of the sweep in which a file holds this."""
+    folder = Path(tempfile.mkdtemp(dir=whole.parent))  # what is read is kept in memory by its path
+    directory = folder / "drawn"
+    shutil.copytree(whole, directory)
+    (directory / name).write_bytes(content)
+    if words == ["mlflow", "push"]:
+        (directory / ".sweep-id").unlink()  # a sweep that MLflow has never seen, so that all of it is read
+    places = [directory / "leaderboard.csv", whole / "leaderboard.csv"] if words == ["diff"] else [directory]
+    if words[0] in ("mlflow", "verify"):
+        shutil.copy(whole.parent / "mlflow.db", folder)
+    err = io.StringIO()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(err):
+        code = run([*words, *map(str, places)])
+    drawn = (directory / "report.html").is_file()
+    shutil.rmtree(folder)
+    return Answer(code, err.getvalue(), drawn)
 
 
 def _says_the_same(name: str, before: bytes, after: bytes) -> bool:
