@@ -31,7 +31,7 @@ class FigureFiles(StrEnum):
     PDF = "pdf"
 
 
-Much = Annotated[Level, typer.Option(help="board: report.html alone; full: also a page and figures for every run.")]
+Much = Annotated[Level, typer.Option(help="board: report.html alone; full: also figures, and a page for every run.")]
 Figures = Annotated[FigureFiles, typer.Option(help="The form of the figures' files.")]
 Open = Annotated[bool, typer.Option("--open", help="Show it in the browser.")]
 

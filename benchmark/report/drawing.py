@@ -43,7 +43,7 @@ class Axis(NamedTuple):
 
     def ticks(self) -> list[Tick]:
         """Marks at round values, at most about seven."""
-        numbers = np.array(_round_values(self.low, self.high, self.logarithmic))
+        numbers = np.array(round_values(self.low, self.high, self.logarithmic))
         return [
             Tick(round(at, 1), tick_text(value))
             for at, value in zip(self.place(numbers).tolist(), numbers.tolist(), strict=True)
@@ -125,7 +125,8 @@ def tick_text(value: float) -> str:
     return f"{value:g}"
 
 
-def _round_values(low: float, high: float, logarithmic: bool) -> list[float]:
+def round_values(low: float, high: float, logarithmic: bool) -> list[float]:
+    """Round numbers between the ends for marks on an axis, at most about seven."""
     if not logarithmic:
         rough = (high - low) / 6
         step = next(

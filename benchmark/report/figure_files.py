@@ -10,6 +10,8 @@ import numpy as np
 
 from benchmark import store
 from benchmark.errors import ConfigurationError
+from benchmark.report.drawing import round_values, tick_text
+from benchmark.report.lettering import beside
 from benchmark.report.page import shown
 from benchmark.report.palette import SERIES, SHADES, ink, shade
 from benchmark.report.plots import Heat, Plot, x_limits, y_limits
@@ -75,8 +77,6 @@ def _plot(axes: Any, plot: Plot) -> None:
         axes.plot(dots.x, dots.y, "o", color=SERIES[dots.colour], label=shown(dots.name, _NAME), ms=5)
         for span in dots.spans:
             axes.plot((span.x0, span.x1), (span.y0, span.y1), color=SERIES[dots.colour], lw=1.3)
-        for x, y, label in zip(dots.x, dots.y, dots.labels, strict=False):
-            axes.annotate(shown(label, _NAME), (x, y), (4, 4), textcoords="offset points", fontsize=8)
     for mark in plot.marks:
         axes.axvline(mark.at, color="0.4", ls=":", label=shown(mark.text, _NAME))
     axes.set_title(shown(plot.title))
@@ -84,7 +84,12 @@ def _plot(axes: Any, plot: Plot) -> None:
     axes.set_ylabel(plot.y_label)
     if plot.x_logarithmic:
         axes.set_xscale("log")
-    axes.set_xlim(*x_limits(plot))
+    ends = x_limits(plot)
+    axes.set_xlim(*ends)
+    # The texts that matplotlib has for logarithms need the math parser.
+    ticks = round_values(*ends, plot.x_logarithmic)
+    axes.set_xticks(ticks, [tick_text(value) for value in ticks])
+    axes.minorticks_off()
     axes.set_ylim(*y_limits(plot))
     if plot.y_names:
         axes.set_yticks(range(len(plot.y_names)), [shown(name, _NAME) for name in plot.y_names])
@@ -93,6 +98,27 @@ def _plot(axes: Any, plot: Plot) -> None:
     axes.set_axisbelow(True)
     if len(plot.series) + len(plot.marks) > 1:
         axes.legend(fontsize=8)
+    _letter(axes, plot)
+
+
+def _letter(axes: Any, plot: Plot) -> None:
+    """The labels beside the markers, where one has room."""
+    spots = [
+        (x, y, label)
+        for dots in reversed(plot.dots)
+        for x, y, label in zip(dots.x, dots.y, dots.labels, strict=False)
+    ]  # fmt: skip
+    if not any(label for *_, label in spots):
+        return
+    axes.figure.draw_without_rendering()  # settles where things are
+    points = axes.transData.transform([spot[:2] for spot in spots]) * [1, -1] * 72 / axes.figure.dpi
+    right = axes.figure.get_figwidth() * 72
+    for (x, y, label), point, place in zip(
+        spots, points, beside(points, [label for *_, label in spots], right), strict=True
+    ):
+        if place:
+            away = (place.x - point[0], point[1] - place.y)
+            axes.annotate(shown(label, _NAME), (x, y), away, textcoords="offset points", fontsize=8)
 
 
 def _heat(axes: Any, heat: Heat) -> None:

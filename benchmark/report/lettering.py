@@ -21,11 +21,11 @@ class Place(NamedTuple):
     y: float
 
 
-def beside(markers: Sequence[tuple[float, float]], labels: Sequence[str], right: float) -> list[Place | None]:
+def beside(markers: npt.ArrayLike, labels: Sequence[str], right: float) -> list[Place | None]:
     """A free corner of each marker for its label, those first in the list first; None where there is no room left.
 
     Args:
-        markers: centres in drawing units, y downwards.
+        markers: N x 2, centres in drawing units, y downwards.
         labels: one a marker; an empty one needs no place.
         right: where the drawing ends.
     """

@@ -22,7 +22,7 @@ _TITLE = 30.0
 _LEGEND_ROW = 19.0
 _LETTER = 7.0
 """About the width of a character."""
-_NAME = 22
+_NAME = 28
 """Characters of a name on an axis."""
 _ROW = 34.0
 """Height of a named place on the upright axis."""

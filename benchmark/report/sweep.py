@@ -15,12 +15,13 @@ from benchmark.board.table import Leaderboard
 from benchmark.errors import ConfigurationError
 from benchmark.predictions import Predictions
 from benchmark.records import RunRecord
-from benchmark.report import board_table, run, sweep_facts, sweep_figures
-from benchmark.report.figure_files import require_format
+from benchmark.report import board_table, cost_figures, run, sweep_facts, sweep_figures
+from benchmark.report.figure_files import require_format, write_figures
 from benchmark.report.labels import candidate_labels, in_labels
 from benchmark.report.page import render
 from benchmark.report.panel import members, poll
 from benchmark.report.pictures import Pictures, pictures_of
+from benchmark.report.plots import OTHERS, Heat, Plot
 from benchmark.report.svg import svg
 from benchmark.report.verdicts import PanelSection, panel_section
 from benchmark.store import Survey
@@ -37,6 +38,13 @@ class Written(NamedTuple):
 
     report: Path | None
     pages: list[Path]
+
+
+class Report(NamedTuple):
+    """The page, and its figures by the names of their files."""
+
+    page: str
+    figures: dict[str, Plot | Heat]
 
 
 class _Results:
@@ -60,7 +68,7 @@ class _Results:
 
 
 def write(directory: Path, level: str, format: str = "svg", board: Leaderboard | None = None) -> Written:
-    """Write report.html, and with level `full` also the page and figures of every run that has none yet.
+    """Write report.html, with level `full` also its figures/, and the page and figures of every run that has none yet.
 
     Args:
         directory: the sweep's folder.
@@ -75,7 +83,7 @@ def write(directory: Path, level: str, format: str = "svg", board: Leaderboard |
     """
     if level not in LEVELS:
         raise ConfigurationError(f"found report.level={level}; expected {', '.join(LEVELS)}: set it to one of them")
-    require_format(format)
+    known = require_format(format)
     if level == "none":
         return Written(None, [])
     found = store.survey(directory)
@@ -84,13 +92,15 @@ def write(directory: Path, level: str, format: str = "svg", board: Leaderboard |
         for record in found.records:
             if record.finished and not run.is_written(directory, record, format):
                 pages += [path for path in run.write(directory, record, format) if path.name == run.PAGE]
-    path = directory / PAGE
-    store.write_text(path, page(directory, found, board))
+    path, report = directory / PAGE, draw(directory, found, board)
+    store.write_text(path, report.page)
+    if level == "full":
+        write_figures(directory / "figures", report.figures, known)
     return Written(path, pages)
 
 
-def page(directory: Path, found: Survey, board: Leaderboard | None = None) -> str:
-    """The report's HTML."""
+def draw(directory: Path, found: Survey, board: Leaderboard | None = None) -> Report:
+    """The report of what lies in the sweep's folder."""
     records = found.records
     primary = records[0].primary if records else "accuracy"
     results = _Results(directory)
@@ -102,7 +112,10 @@ def page(directory: Path, found: Survey, board: Leaderboard | None = None) -> st
     effects = find_effects(records, results.load, primary) if records else None
     prices = costs(records, board)
     rows = board_table.rows(board, prices, candidates, labels, pages)
-    return render(
+    pareto = cost_figures.pareto_plots(board, prices, labels)
+    panel = _panel(candidates, board, results, labels, pictures)
+    curves = _learning(directory, candidates, board, labels)
+    text = render(
         "report.html.j2",
         name=directory.resolve().name,
         sentences=[in_labels(sentence, labels) for sentence in with_prices(board.sentences, prices)],
@@ -111,13 +124,13 @@ def page(directory: Path, found: Survey, board: Leaderboard | None = None) -> st
         columns=board_table.columns(board, rows),
         rows=rows,
         forest=board_table.forest(board, labels),
-        pareto=[svg(plot) for plot in sweep_figures.pareto_plots(board, prices, labels).values()],
-        priced=sweep_figures.price_table(board, prices, labels),
+        pareto=[svg(plot) for plot in pareto.values()],
+        priced=cost_figures.price_table(board, prices, labels),
         effects=effects,
         effect_plots=sweep_figures.effect_plots(effects) if effects else [],
         recall_effects=_recall_effects(effects),
-        panel=_panel(candidates, board, results, labels, pictures),
-        curves=_curves(directory, candidates, board, labels),
+        panel=panel,
+        curves=_curves(list(curves.values())),
         data=None if pictures.manifest is None else sweep_facts.data_facts(pictures.manifest),
         folds=len({fold_of(record) for record in records}),
         fingerprint=records[0].fingerprint if records else "",
@@ -127,6 +140,14 @@ def page(directory: Path, found: Survey, board: Leaderboard | None = None) -> st
         environments=sweep_facts.environments(records),
         commands=_commands(board, candidates, labels),
     )
+    figures: dict[str, Plot | Heat] = (
+        {"intervals": sweep_figures.forest_figure(board, labels)} if len(board.ranked) else {}
+    )
+    if effects:
+        figures |= {f"effects_{axis}": plot for axis, plot in sweep_figures.effect_figures(effects).items()}
+    figures |= {f"score_by_{cost}": plot for cost, plot in pareto.items()}
+    figures |= panel.heats if panel else {}
+    return Report(text, figures | {f"learning_{column}": _alone(plot) for column, plot in curves.items()})
 
 
 def _panel(
@@ -148,9 +169,9 @@ class _Curves(NamedTuple):
     legend: list[tuple[str, int]]
 
 
-def _curves(
+def _learning(
     directory: Path, candidates: Mapping[str, Candidate], board: Leaderboard, labels: Mapping[str, str]
-) -> _Curves:
+) -> dict[str, Plot]:
     histories = {}
     for name in board.table["candidate"]:
         runs = [record for record in candidates[name].records if record.finished]
@@ -158,9 +179,18 @@ def _curves(
         known = [history for history in read if history is not None]
         if known:
             histories[name] = known
-    plots = sweep_figures.learning_plots(histories, labels, board.primary)
+    return sweep_figures.learning_plots(histories, labels, board.primary)
+
+
+def _curves(plots: Sequence[Plot]) -> _Curves:
     legend = [(line.name, line.colour) for line in reversed(plots[0].lines)] if plots else []
     return _Curves([svg(plot) for plot in plots], legend)
+
+
+def _alone(plot: Plot) -> Plot:
+    """The plot with a legend of its own, of what has a colour."""
+    lines = tuple(line._replace(name="") if line.colour == OTHERS else line for line in plot.lines)
+    return plot._replace(lines=lines, legend="inside")
 
 
 class _Remarks(NamedTuple):

@@ -1,26 +1,24 @@
-"""The figures of a sweep: score against cost, learning curves, effects."""
+"""The figures of a sweep: intervals, learning curves, effects."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from benchmark.board.costs import PRICES, Price
 from benchmark.board.effects import ALL_BACKBONES, Effect, Effects
-from benchmark.board.sentences import change_text, score_text
+from benchmark.board.markdown import interval_text, range_text
+from benchmark.board.sentences import change_text
 from benchmark.board.table import Leaderboard
 from benchmark.report.drawing import Axis, Tick
-from benchmark.report.plots import OTHERS, Dots, Line, Plot, Span
+from benchmark.report.plots import OTHERS, Dots, Line, Mark, Plot, Span
 
+ROWS = 60
+"""Of a figure with a row for each candidate or effect."""
 _MOST_POINTS = 200
 """Of one curve; longer ones are thinned evenly."""
-_SHARED = 2
-"""Places on the board that a marker names when several rows lie at its spot."""
-_MOST_SPANS = 20
-"""With more points in one series their intervals are not drawn."""
 
 
 class EffectBar(NamedTuple):
@@ -48,91 +46,19 @@ class EffectPlot(NamedTuple):
     zero: float
 
 
-class Priced(NamedTuple):
-    """A ranked row with its score and what it costs: each text, and whether nothing beats it in both."""
-
-    rank: int
-    label: str
-    score: str
-    prices: tuple[tuple[str, bool], ...]
-
-
-class PriceTable(NamedTuple):
-    """What the numbers in the plots of score against cost stand for."""
-
-    titles: tuple[str, ...]
-    rows: list[Priced]
-
-
 class _Points(NamedTuple):
     x: tuple[float, ...]
     y: tuple[float, ...]
 
 
-_X_LABELS = {
-    "trainable_parameters": "trainable parameters",
-    "flops": "floating-point operations a picture",
-    "latency_ms_batch_1_p50": "milliseconds a picture (median, one at a time)",
-    "seconds_train_mean": "seconds of training, mean over runs",
-}
-
-
-def pareto_plots(board: Leaderboard, prices: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, Plot]:
-    """The score against each cost that is known, by the names of the costs; the front is what nothing beats in both.
-
-    `prices` are the costs of the candidates of this very board (`benchmark.board.costs`).
-    """
-    plots = {}
-    rows = _priced(board, prices)
-    for price in PRICES:
-        points = [row for row in rows if _is_known(row[price.column])]
-        if points:
-            plots[price.column] = _pareto(price, points, board.primary, labels)
-    return plots
-
-
-def price_table(board: Leaderboard, prices: pd.DataFrame, labels: Mapping[str, str]) -> PriceTable:
-    """The rows in the plots with everything that is drawn of them, in the board's order."""
-    rows = _priced(board, prices)
-    known = [price for price in PRICES if any(_is_known(row[price.column]) for row in rows)]
-    return PriceTable(
-        tuple(price.words for price in known),
-        [
-            Priced(
-                row["rank"],
-                labels[row["candidate"]],
-                score_text(row[f"test_{board.primary}"]),
-                tuple(
-                    (
-                        price.text(row[price.column]) if _is_known(row[price.column]) else "",
-                        row[f"on_front_{price.column}"] is True,
-                    )
-                    for price in known
-                ),
-            )
-            for row in rows
-        ],
-    )
-
-
-def _priced(board: Leaderboard, prices: pd.DataFrame) -> list[dict[str, Any]]:
-    """The ranked rows with their costs."""
-    merged = board.ranked.merge(prices, on="candidate", suffixes=("", "_again"))
-    return [{str(key): value for key, value in row.items()} for row in merged.to_dict("records")]
-
-
-def _is_known(amount: Any) -> bool:
-    return not pd.isna(amount) and amount > 0
-
-
 def learning_plots(
     histories: Mapping[str, Sequence[pd.DataFrame]], labels: Mapping[str, str], primary: str
-) -> list[Plot]:
-    """Validation over the epochs, the mean over the runs of each candidate; the first of them have colours."""
+) -> dict[str, Plot]:
+    """Validation over the epochs by the metric's column, mean over the runs of a candidate; the first have colours."""
     titles = {"val_loss": "Loss on validation"}
     if primary != "log_loss":
         titles[f"val_{primary}"] = f"{primary.replace('_', ' ').capitalize()} on validation"
-    plots = []
+    plots = {}
     for column, title in titles.items():
         lines = [
             Line(labels[name], *_mean_curve(runs, column), min(place, OTHERS))
@@ -143,7 +69,7 @@ def learning_plots(
             unit = "cross-entropy (nats)" if column == "val_loss" else "score"
             summary = f"{title} of {len(lines)} candidates over the epochs, mean over their runs."
             # What has a colour lies over what is grey.
-            plots.append(Plot(title, summary, "epoch", unit, tuple(reversed(lines)), legend="beside"))
+            plots[column] = Plot(title, summary, "epoch", unit, tuple(reversed(lines)), legend="beside")
     return plots
 
 
@@ -165,51 +91,86 @@ def effect_plots(effects: Effects) -> list[EffectPlot]:
     ]
 
 
+def forest_figure(board: Leaderboard, labels: Mapping[str, str]) -> Plot:
+    """The scores of the ranked rows with their intervals and the places they may hold."""
+    name, rows = f"test_{board.primary}", board.ranked.head(ROWS).to_dict("records")
+    few = f", the first {ROWS} of {len(board.ranked)}" if len(board.ranked) > ROWS else ""
+    dots = [
+        _intervals(
+            title,
+            [place for place, row in enumerate(rows) if bool(row["tied_with_best"]) is tied],
+            [(row[name], row[f"{name}_low"], row[f"{name}_high"]) for row in rows],
+            [interval_text(row[name], row[f"{name}_low"], row[f"{name}_high"]) for row in rows],
+            colour,
+        )
+        for title, tied, colour in (("tied with the best", True, 0), ("not tied", False, OTHERS))
+    ]
+    words = board.primary.replace("_", " ")
+    names = (f"{range_text(row['rank_low'], row['rank_high'])}  {labels[row['candidate']]}" for row in rows)
+    return Plot(
+        f"Possible places and {words}{few}", f"{words} on the test pictures with 95 % intervals, {len(rows)} rows.",
+        f"{words}, 95 % interval", "", dots=tuple(one for one in dots if one.x), y_names=tuple(names),
+    )  # fmt: skip
+
+
+def effect_figures(effects: Effects) -> dict[str, Plot]:
+    """The effects on the primary metric, a plot for each axis, by its name."""
+    by_axis: dict[str, list[Effect]] = {}
+    for effect in effects.on_primary:
+        by_axis.setdefault(effect.axis, []).append(effect)
+    return {axis: _effect_figure(found, effects.primary.replace("_", " ")) for axis, found in by_axis.items()}
+
+
+def _effect_figure(found: Sequence[Effect], words: str) -> Plot:
+    shown = found[:ROWS]
+    axis, few = found[0].axis.replace("_", " "), f", the first {ROWS} of {len(found)}" if len(found) > ROWS else ""
+    colours = {"better": 2, "worse": 1, "cannot tell": OTHERS, "same answers": OTHERS}
+    dots = [
+        _intervals(
+            verdict,
+            [place for place, effect in enumerate(shown) if effect.verdict == verdict],
+            [(effect.difference, *_ends(effect)) for effect in shown],
+            [change_text(effect.difference) for effect in shown],
+            colour,
+        )
+        for verdict, colour in colours.items()
+    ]
+    return Plot(
+        f"What {axis} changes, against {found[0].reference}{few}",
+        f"Differences in {words} with 95 % intervals, all together; right of 0 is better.",
+        f"difference in {words}, 95 % interval", "", dots=tuple(one for one in dots if one.x),
+        marks=(Mark(0.0, "no difference"),), y_names=tuple(f"{one.level}, {one.backbone}" for one in shown),
+    )  # fmt: skip
+
+
+def _intervals(
+    name: str, places: Sequence[int], values: Sequence[tuple[float, float, float]], texts: Sequence[str], colour: int
+) -> Dots:
+    """Markers with intervals (middle, low, high) in some of the rows of a plot with names."""
+    chosen = [(place, *values[place]) for place in places]
+    return Dots(
+        name,
+        tuple(float(middle) for _, middle, _, _ in chosen),
+        tuple(float(place) for place in places),
+        tuple(texts[place] for place in places),
+        colour,
+        tuple(Span(float(low), place, float(high), place) for place, _, low, high in chosen),
+    )
+
+
+def _ends(effect: Effect) -> tuple[float, float]:
+    """The interval, or the difference twice where there is none."""
+    return (effect.difference, effect.difference) if np.isnan(effect.low) else (effect.low, effect.high)
+
+
 def _bar(effect: Effect, scale: Axis) -> EffectBar:
-    low, high = (effect.difference if np.isnan(end) else end for end in (effect.low, effect.high))
+    low, high = _ends(effect)
     left, middle, right = scale.place(np.array([low, effect.difference, high])).tolist()
     interval = "" if np.isnan(effect.low) else f" [{change_text(effect.low)}, {change_text(effect.high)}]"
     return EffectBar(
         effect.level, effect.backbone, effect.backbone == ALL_BACKBONES, effect.pairs, round(left, 2),
         round(right - left, 2), round(middle, 2), f"{change_text(effect.difference)}{interval}", effect.verdict,
     )  # fmt: skip
-
-
-def _pareto(price: Price, rows: Sequence[Mapping[str, Any]], primary: str, labels: Mapping[str, str]) -> Plot:
-    best = [row for row in rows if row[f"on_front_{price.column}"] is True]
-    beaten = [row for row in rows if row[f"on_front_{price.column}"] is not True]
-    ends = sorted((float(row[price.column]), float(row[f"test_{primary}"])) for row in best)
-    values = [float(row[price.column]) for row in rows]
-    named = ", ".join(labels[row["candidate"]] for row in best[:3])
-    return Plot(
-        f"Score against {price.words}",
-        f"{len(rows)} candidates; {len(best)} on the front, such as {named}.",
-        _X_LABELS[price.column],
-        primary.replace("_", " "),
-        (Line("", tuple(end[0] for end in ends), tuple(end[1] for end in ends), 1, dashed=True),),
-        (
-            _dots("beaten by another", beaten, price, primary, labels)._replace(colour=OTHERS),
-            _dots("on the front", best, price, primary, labels),
-        ),
-        x_logarithmic=max(values) / min(values) > 6,
-    )
-
-
-def _dots(title: str, rows: Sequence[Mapping[str, Any]], price: Price, primary: str, labels: Mapping[str, str]) -> Dots:
-    """Markers of these rows, with intervals unless there are too many."""
-    name = f"test_{primary}"
-    values, scores = ([float(row[column]) for row in rows] for column in (price.column, name))
-    spans = [
-        Span(value, float(row[f"{name}_low"]), value, float(row[f"{name}_high"]))
-        for row, value in zip(rows, values, strict=True)
-    ]
-    texts = [
-        f"{row['rank']} {labels[row['candidate']]}: {score_text(score)}, {price.text(value)}"
-        for row, score, value in zip(rows, scores, values, strict=True)
-    ]
-    places = _places(list(zip(values, scores, [row["rank"] for row in rows], strict=True)))
-    kept = tuple(spans) if len(spans) <= _MOST_SPANS else ()
-    return Dots(title, tuple(values), tuple(scores), tuple(texts), 1, kept, places)
 
 
 def _mean_curve(runs: Sequence[pd.DataFrame], column: str) -> _Points:
@@ -220,18 +181,3 @@ def _mean_curve(runs: Sequence[pd.DataFrame], column: str) -> _Points:
     mean = pd.concat(known, axis=1).mean(axis=1).dropna()
     mean = mean.iloc[np.unique(np.linspace(0, len(mean) - 1, min(len(mean), _MOST_POINTS)).astype(np.int64))]
     return _Points(tuple(mean.index.to_numpy(np.float64).tolist()), tuple(mean.to_numpy(np.float64).tolist()))
-
-
-def _places(points: Sequence[tuple[float, float, int]]) -> tuple[str, ...]:
-    """A label for each point: its place on the board; points at one spot share that of the first of them."""
-    spots: dict[tuple[float, float], list[int]] = {}
-    for value, score, rank in points:
-        spots.setdefault((value, round(score, 3)), []).append(rank)
-    shared = {spot: _listed(ranks) for spot, ranks in spots.items()}
-    return tuple(shared.pop((value, round(score, 3)), "") for value, score, _ in points)
-
-
-def _listed(ranks: Sequence[int]) -> str:
-    """`3`, `3, 4` or `3, 4 +2`."""
-    more = len(ranks) - _SHARED
-    return ", ".join(map(str, ranks[:_SHARED])) + (f" +{more}" if more > 0 else "")

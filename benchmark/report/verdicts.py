@@ -59,6 +59,13 @@ class PanelSection(NamedTuple):
     jury: str
     """Who they are, in words."""
 
+    @property
+    def heats(self) -> dict[str, Heat]:
+        """The coloured tables by the names of their files."""
+        confusions = {f"confusion_{place}": heat for place, heat in enumerate(self.confusions, start=1)}
+        agreement = {"agreement": self.agreement} if self.agreement else {}
+        return {"recall": self.recall} | confusions | agreement
+
 
 def panel_section(panel: Panel, board: Leaderboard, labels: Mapping[str, str], pictures: Pictures) -> PanelSection:
     """Tables and pictures; on labels those candidates are asked that know best."""

@@ -1,9 +1,12 @@
+import contextlib
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
+from benchmark import store
 from benchmark.errors import ConfigurationError
 from benchmark.report.figure_files import require_format, write_figures
 from benchmark.report.palette import SERIES, SERIES_IN_THE_DARK, SHADES, ink, rgb, shade
@@ -57,6 +60,23 @@ def test_figures_are_written_in_every_format(tmp_path: Path, format: str, magic:
     paths = write_figures(tmp_path, {"plot": PLOT, "names": NAMED, "heat": HEAT}, require_format(format))
     assert [path.name for path in paths] == [f"{name}.{format}" for name in ("plot", "names", "heat")]
     assert all(path.read_bytes().startswith(magic) for path in paths)
+
+
+def test_marks_and_numbers_are_written_in_plain_text_without_covering_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Matplotlib's own marks of logarithms would need the math parser, which would also read the names of classes."""
+    drawn: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda sheet, *_, **__: drawn.append(sheet))
+    monkeypatch.setattr(store, "replacing", lambda path: contextlib.nullcontext(path))
+    dots = Dots("c", (10.0, 10.1, 2000.0), (0.3, 0.3, 0.9), ("", "", ""), 2, labels=("1", "2", "3"))
+    write_figures(tmp_path, {"plot": Plot("t", "s", "x", "y", dots=(dots,), x_logarithmic=True)}, "png")
+    [sheet] = drawn
+    [axes] = sheet.axes
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["10", "30", "100", "300", "1000"]
+    one, two, three = (text.get_window_extent() for text in axes.texts)
+    assert not one.overlaps(two)
+    assert not two.overlaps(three)
 
 
 def test_another_format_is_refused_with_the_known_ones() -> None:

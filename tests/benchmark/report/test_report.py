@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark import store
+from benchmark import load_leaderboard, store
 from benchmark.board import leaderboard
 from benchmark.errors import ConfigurationError
 from benchmark.predictions import Predictions
 from benchmark.report import sweep as report
 from benchmark.report import sweep_facts
 from benchmark.report.page import shown
+from benchmark.report.plots import Plot
 from benchmark.store import NoSuchSweep
 
 HOSTILE = '<img src=x onerror="alert(1)">'
@@ -227,3 +228,45 @@ def test_rows_at_one_spot_share_a_marker_that_names_two_and_counts_the_rest(swee
     for place in range(4):
         sweep.add(0.8, training={"learning_rate": 0.001 * (place + 1)})
     assert ">1, 2 +2</text>" in page_of(sweep)
+
+
+@pytest.mark.parametrize("format", ["svg", "pdf"])
+def test_the_figures_of_the_whole_sweep_are_files_too(sweep: Any, format: str) -> None:
+    report.write(sweep.directory, "full", format)
+    costs = ("trainable_parameters", "flops", "latency_ms_batch_1_p50", "seconds_train_mean")
+    names = {
+        "intervals", "effects_weighting", "recall", "confusion_1", "confusion_2", "agreement", "learning_val_loss",
+        "learning_val_balanced_accuracy", *(f"score_by_{cost}" for cost in costs),
+    }  # fmt: skip
+    assert {path.name for path in (sweep.directory / "figures").iterdir()} == {f"{name}.{format}" for name in names}
+
+
+def test_the_report_alone_comes_without_files_of_figures(sweep: Any) -> None:
+    page_of(sweep)
+    assert not (sweep.directory / "figures").exists()
+
+
+def test_the_figure_of_intervals_shows_what_the_board_says(sweep: Any) -> None:
+    board = load_leaderboard(sweep.directory).dropna(subset=["rank"]).set_index("rank")
+    figure = report.draw(sweep.directory, store.survey(sweep.directory)).figures["intervals"]
+    assert isinstance(figure, Plot)
+    assert [name.split()[0] for name in figure.y_names] == [f"{row.rank_low}" for row in board.itertuples()]
+    drawn = {
+        int(y): (x, span.x0, span.x1)
+        for dots in figure.dots
+        for x, y, span in zip(dots.x, dots.y, dots.spans, strict=True)
+    }
+    for rank, row in board.iterrows():
+        ends = (row["test_balanced_accuracy"], row["test_balanced_accuracy_low"], row["test_balanced_accuracy_high"])
+        assert drawn[rank - 1] == pytest.approx(ends)
+
+
+def test_files_of_learning_curves_name_the_coloured_ones_alone(sweep_of: Any) -> None:
+    sweep = sweep_of()
+    for place in range(9):
+        sweep.add(0.3 + place / 20, seeds=(0,), training={"learning_rate": 0.001 * (place + 1)})
+    figure = report.draw(sweep.directory, store.survey(sweep.directory)).figures["learning_val_loss"]
+    assert isinstance(figure, Plot)
+    assert figure.legend == "inside"
+    assert len(figure.lines) == 9
+    assert len([line for line in figure.lines if line.name]) == 7
