@@ -13,6 +13,9 @@ from benchmark import store
 from benchmark.board import leaderboard
 from benchmark.records import RunRecord
 
+WEAR = "have looked at this test set with"
+"""Words of the one sentence that speaks of the sweeps beside this one."""
+
 
 class Drawn(NamedTuple):
     """What the records of a sweep say."""
@@ -87,6 +90,6 @@ def _wear(directory: Path, records: list[RunRecord]) -> list[str]:
     if sweeps == 1:
         return []
     return [
-        f"{sweeps} sweeps in {directory.parent.name}/ have looked at this test set with {len(seen)} candidates: the "
-        "more often it is asked, the luckier its best answer; settle the choice on pictures that no sweep has seen."
+        f"{sweeps} sweeps in {directory.parent.name}/ {WEAR} {len(seen)} candidates: the more often it is asked, the "
+        "luckier its best answer; settle the choice on pictures that no sweep has seen."
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark import planning, settlement, sweep
+from benchmark import planning, settlement, sweep, whereabouts
 from benchmark.board import leaderboard
 from benchmark.errors import DONE, INTERRUPTED
 from benchmark.jobs import Job
@@ -85,6 +85,7 @@ def _conclude(directory: Path, jobs: Sequence[Job], show: Show) -> int:
         terminal.warn(f"warning: {error}; once it answers, `bench mlflow push {directory}` sends everything")
         untracked = _with(_with(jobs, "sweep", rerun="never"), "tracking", enabled=False)
         carried = sweep.carry_out(directory, _planned(directory, untracked), terminal)
+        whereabouts.note(directory, jobs[0].tracking)
     return sweep.tell(directory, plan, carried, show)
 
 

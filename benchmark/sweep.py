@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmark import baselines, planning, publish, settlement, store
+from benchmark import baselines, planning, publish, settlement, store, whereabouts
 from benchmark.board import leaderboard
 from benchmark.board.table import Leaderboard
 from benchmark.crew import Crew, LocalCrew
@@ -257,6 +257,7 @@ def _open_tracker(job: Job) -> SweepTracker | NoTracker:
     """MLflow, or nothing."""
     from benchmark import tracking  # noqa: PLC0415 - MLflow takes seconds to load; mistakes are said before
 
+    whereabouts.note(job.directory, job.tracking)
     if not job.tracking.enabled:
         return tracking.NoTracker()
     return tracking.SweepTracker(job.tracking.uri, job.paths.results, job.spec.dataset.name, job.sweep.name)

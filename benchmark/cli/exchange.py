@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark import publish, store, tracking
+from benchmark import publish, store, tracking, whereabouts
 from benchmark.cli.boards import Sweep
 from benchmark.cli.output import echo, warn
 from benchmark.cli.recovery import Uri
@@ -42,7 +42,10 @@ def push(directory: Sweep, uri: Uri = None) -> None:
     """
     for run in store.survey(directory).broken:
         warn(run.sentence, DATA)
+    known = whereabouts.noted(directory)
+    uri = uri or (known.uri if known else None)
     sent = tracking.push(uri, directory, publish.board(directory).board)
+    whereabouts.note_sent(directory, uri)
     for run_id in sent.sent:
         echo(f"sent {run_id}")
     replaced = f", {sent.removed} replaced" if sent.removed else ""
@@ -61,4 +64,5 @@ def pull(uri: From, directory: Target, sweep: Name) -> None:
     for run in store.survey(directory).broken:
         warn(run.sentence, DATA)
     publish.board(directory)
+    whereabouts.note_sent(directory, uri)
     echo(f"{len(runs)} runs from {without_credentials(uri)} are in {directory}")

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from benchmark import publish, store
+from benchmark import publish, store, whereabouts
 from benchmark.cli.boards import Sweep
 from benchmark.cli.output import echo, warn
 from benchmark.credentials import without_credentials
 from benchmark.errors import DATA, DONE
+from benchmark.jobs import Tracking
 from benchmark.verification import verify_files
 
 Uri = Annotated[
     str | None,
-    typer.Option(metavar="URI", help="MLflow's server or database; if not given, the one beside the results."),
+    typer.Option(metavar="URI", help="MLflow's server or database; if not given, the sweep's own."),
 ]
 
 
@@ -53,15 +55,25 @@ def verify(directory: Sweep, uri: Uri = None) -> int:
     """
     verified = verify_files(directory)
     differences, places = list(verified.differences), "records and tables"
-    if uri or (directory.absolute().parent / "mlflow.db").is_file():
+    place = _mlflow(directory, uri)
+    if place.enabled:
         from benchmark import tracking  # noqa: PLC0415 - MLflow takes seconds to load
 
-        differences += tracking.compare(uri, directory, verified.board)
-        places += f" and MLflow at {without_credentials(uri)}" if uri else " and MLflow"
+        differences += tracking.compare(place.uri, directory, verified.board)
+        places += f" and MLflow at {without_credentials(place.uri)}" if place.uri else " and MLflow"
     for difference in differences:
         echo(f"- {difference}")
     if differences:
         echo(f"{len(differences)} differences in {verified.runs} runs: {places} do not agree")
         return DATA
-    echo(f"{verified.runs} runs: {places} agree")
+    unasked = "" if place.enabled else "; MLflow was not asked: the sweep is not tracked there"
+    echo(f"{verified.runs} runs: {places} agree{unasked}")
     return DONE
+
+
+def _mlflow(directory: Path, uri: str | None) -> Tracking:
+    """Where to look for the sweep: as asked, as its folder says, or else in the database beside it, if there is one."""
+    if uri:
+        return Tracking(enabled=True, uri=uri)
+    beside = (directory.absolute().parent / "mlflow.db").is_file()
+    return whereabouts.noted(directory) or Tracking(enabled=beside, uri=None)

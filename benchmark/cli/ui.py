@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from benchmark import whereabouts
 from benchmark.cli.output import echo
 from benchmark.errors import ConfigurationError
 
@@ -34,7 +35,11 @@ def ui(results: Results = Path("results"), host: Host = "127.0.0.1", port: Port 
     database = results.absolute() / "mlflow.db"
     if not database.is_file():
         beside = results.absolute().parent / "mlflow.db"
+        servers = sorted(
+            {place.uri for folder in results.glob("*/") if (place := whereabouts.noted(folder)) and place.uri}
+        )
         hint = f"give the results folder itself: bench ui {results.parent}" if beside.is_file() else "run a sweep first"
+        hint = f"its sweeps are tracked at {', '.join(servers)}" if servers else hint
         raise ConfigurationError(f"found no MLflow database {database}; expected what sweeps leave there: {hint}")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -12,13 +12,14 @@ from mlflow.entities import Run
 
 from benchmark import store
 from benchmark.board.table import Leaderboard
-from benchmark.tracking import candidates, facts
+from benchmark.records import RunRecord
+from benchmark.tracking import artifacts, candidates, facts
 from benchmark.tracking.ledger import Ledger
 from benchmark.tracking.opening import default_uri, find_experiment, whole_or_absent
 from benchmark.tracking.sending import data_set, ended
 
-MODEL = "model/data/model.keras"
-"""Where MLflow keeps model.keras."""
+TABLES = ("leaderboard.csv", "costs.csv", "runs.csv")
+"""Files of the sweep's run that follow from the records alone."""
 
 
 def compare(uri: str | None, directory: Path, board: Leaderboard) -> list[str]:
@@ -35,7 +36,7 @@ def compare(uri: str | None, directory: Path, board: Leaderboard) -> list[str]:
         return [f"MLflow has no experiment {name}"]
     with whole_or_absent(uri, directory.parent):
         ledger = Ledger(opened, directory)
-        return [*_runs(ledger), *_candidates(ledger, board)]
+        return [*_runs(ledger), *_candidates(ledger, board), *_sweep(ledger)]
 
 
 def _runs(ledger: Ledger) -> Iterator[str]:
@@ -65,13 +66,9 @@ def run_differences(ledger: Ledger, run: Run, stored: store.Stored) -> Iterator[
         yield "MLflow's run was made from another record"
     folder = store.run_directory(ledger.directory, record.run_id)
     yield from _values("parameter", facts.parameters(record), run.data.params)
-    yield from _values("metric", _last_metrics(record, folder), run.data.metrics)
-    there = _files(ledger.client, run.info.run_id, "")
-    for name in sorted({"record.json", *stored.files}):
-        path = folder / name
-        size = there.get(MODEL if name == "model.keras" else name)
-        if path.is_file() and size != path.stat().st_size:
-            yield f"{name} is not in MLflow" if size is None else f"{name} has {size} bytes in MLflow, not as on disk"
+    yield from _metrics(ledger.client, run, record, folder / "history.csv")
+    checksums = stored.files | {"record.json": store.file_checksum(folder / "record.json")}
+    yield from artifacts.differences(ledger.client, run, checksums)
 
 
 def _candidates(ledger: Ledger, board: Leaderboard) -> Iterator[str]:
@@ -86,27 +83,40 @@ def _candidates(ledger: Ledger, board: Leaderboard) -> Iterator[str]:
         yield f"candidate {name} is in MLflow, but not on the board"
 
 
-def _last_metrics(record: Any, folder: Path) -> dict[str, float]:
-    """The latest value of every metric that MLflow should show of the run."""
-    history = folder / "history.csv"
-    logged = facts.history_metrics(pd.read_csv(history), 0) if record.finished and history.exists() else []
-    return {metric.key: metric.value for metric in logged} | facts.results(record)
+def _sweep(ledger: Ledger) -> Iterator[str]:
+    """What the sweep's own run says otherwise than the files of its folder."""
+    names = [name for name in TABLES if (ledger.directory / name).is_file()]
+    names += sorted(path.name for path in ledger.directory.glob("manifest*") if path.suffix in (".csv", ".json"))
+    run = ledger.parent()
+    if run is None:
+        yield f"the sweep {ledger.directory.name} has no run in MLflow"
+    else:
+        expected = {name: store.file_checksum(ledger.directory / name) for name in names}
+        yield from (f"the sweep's {difference}" for difference in artifacts.differences(ledger.client, run, expected))
+
+
+def _metrics(client: MlflowClient, run: Run, record: RunRecord, history: Path) -> Iterator[str]:
+    """Differences in the last values, then in epochs; a run without a result may have told epochs before it ended."""
+    epochs: dict[str, dict[int, float]] = {}
+    if record.finished and history.is_file():
+        for metric in facts.history_metrics(pd.read_csv(history), 0):
+            epochs.setdefault(metric.key, {})[metric.step] = metric.value
+    expected = {key: values[max(values)] for key, values in epochs.items()} | facts.results(record)
+    shown = run.data.metrics
+    found = shown if record.finished else {key: shown[key] for key in expected.keys() & shown.keys()}
+    yield from _values("metric", expected, found)
+    for key in sorted(epochs.keys() & found.keys()):
+        told = {(metric.step, metric.value) for metric in client.get_metric_history(run.info.run_id, key)}
+        steps = sorted(step for step, _ in told ^ set(epochs[key].items()))
+        if steps and expected[key] == found[key]:
+            yield f"metric {key} has other epochs in MLflow than in {history.name}, first at {steps[0]}"
 
 
 def _values(kind: str, expected: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:
-    for key in sorted(expected.keys() - found.keys()):
-        yield f"{kind} {key} is not in MLflow"
-    for key in sorted(expected.keys() & found.keys()):
-        if expected[key] != found[key]:
+    for key in sorted(expected.keys() | found.keys()):
+        if key not in found:
+            yield f"{kind} {key} is not in MLflow"
+        elif key not in expected:
+            yield f"{kind} {key} is {found[key]} in MLflow, but not in the record"
+        elif expected[key] != found[key]:
             yield f"{kind} {key} is {found[key]} in MLflow, {expected[key]} in the record"
-
-
-def _files(client: MlflowClient, run: str, folder: str) -> dict[str, int]:
-    """Sizes of the run's artifacts by path; folders are looked into only for the model."""
-    found: dict[str, int] = {}
-    for file in client.list_artifacts(run, folder or None):
-        if not file.is_dir:
-            found[file.path] = file.file_size or 0
-        elif MODEL.startswith(f"{file.path}/"):
-            found |= _files(client, run, file.path)
-    return found

@@ -18,7 +18,7 @@ from benchmark import environment, store
 from benchmark.records import RunRecord
 from benchmark.report.detached import detached
 from benchmark.spec import RunSpec
-from benchmark.tracking import facts, models
+from benchmark.tracking import artifacts, facts, models
 from benchmark.tracking.opening import Opened
 from datasets.manifest import Manifest
 
@@ -40,8 +40,8 @@ class Ledger:
 
     def open_parent(self, primary: str = "") -> str:
         """The MLflow id of the sweep's own run; that of an earlier call goes on."""
-        identity = environment.process_identity()
-        for found in self._search("tags.kind = 'sweep'"):
+        identity, found = environment.process_identity(), self.parent()
+        if found is not None:
             self.client.log_batch(found.info.run_id, tags=_tags(identity | {"status": "running"}))
             self.client.update_run(found.info.run_id, status="RUNNING")
             return str(found.info.run_id)
@@ -49,6 +49,10 @@ class Ledger:
         tags = {"kind": "sweep", "status": "running", facts.NOTE: note, **facts.SOURCE, **self._own_tags(), **identity}
         created = self.client.create_run(self.experiment, tags=tags, run_name=self.directory.name)
         return str(created.info.run_id)
+
+    def parent(self) -> Run | None:
+        """The sweep's own run, if there is one."""
+        return next(iter(self._search("tags.kind = 'sweep'")), None)
 
     def runs(self) -> dict[str, list[Run]]:
         """The MLflow runs of this sweep by our run id: one each, or several after a mishap."""
@@ -132,11 +136,13 @@ class Ledger:
 
     def close_parent(self, parent: str, status: str) -> None:
         """Close the sweep's own run with the files of its folder: boards, report, manifests; not those of its runs."""
-        there = {file.path: file.file_size for file in self.client.list_artifacts(parent)}
+        run = self.client.get_run(parent)
         for file in sorted(self.directory.iterdir()):
+            if not file.is_file() or file.suffix not in SHOWN or file.name.startswith("."):
+                continue
             # The manifest of a large data set is heavy, and one sweep has only one.
-            is_there = file.name.startswith("manifest") and there.get(file.name) == file.stat().st_size
-            if file.is_file() and file.suffix in SHOWN and not file.name.startswith(".") and not is_there:
+            expected = {file.name: store.file_checksum(file)} if file.name.startswith("manifest") else {}
+            if not expected or any(artifacts.differences(self.client, run, expected)):
                 self._log_file(parent, file)
         self.client.set_tag(parent, "status", status.lower())
         self.client.set_terminated(parent, status)

@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from benchmark import store
-from benchmark.tracking.comparing import MODEL
+from benchmark.tracking.artifacts import MODEL
 from benchmark.tracking.ledger import remember_sweep, search
 from benchmark.tracking.opening import open_store, whole_or_absent
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.credentials import without_credentials
+from benchmark.credentials import stripped, without_credentials
 from benchmark.records import Baseline, RunRecord
 
 
@@ -26,6 +26,18 @@ from benchmark.records import Baseline, RunRecord
 )
 def test_what_stands_before_the_at_sign_is_hidden(text: str, left: str) -> None:
     assert without_credentials(text) == left
+
+
+@pytest.mark.parametrize(
+    ("uri", "left"),
+    [
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
+        ("http://me:secret@host/a?token=secret&b=2", "http://host/a?b=2"),
+        ("postgresql+psycopg2://me:s/ec@ret@host/db?password=secret", "postgresql+psycopg2://host/db"),
+    ],
+)
+def test_an_address_without_credentials_still_leads_there(uri: str, left: str) -> None:
+    assert stripped(uri) == left
 
 
 def test_a_record_never_holds_a_password() -> None:

@@ -12,8 +12,9 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from benchmark import publish, store, tracking
+from benchmark import publish, store, tracking, whereabouts
 from benchmark.cli import run
+from benchmark.jobs import Tracking
 
 Search = Callable[[str], list[Run]]
 
@@ -84,6 +85,106 @@ def test_runs_that_mlflow_lacks_has_twice_or_otherwise_are_named_and_mended(sent
     again = tracking.push(None, sent.path, sent.board())
     assert set(again.sent) == {ids["0"], ids["2"], ids["3"]}
     assert tracking.compare(None, sent.path, sent.board()) == []
+
+
+def test_files_values_and_epochs_that_mlflow_holds_otherwise_are_named_and_mended(sent: Any, found: Search) -> None:
+    client = MlflowClient(tracking.default_uri(sent.path.parent))
+    runs = {one.data.tags["seed"]: one for one in found("run")}
+    parquet, record = (
+        artifact(runs[seed], name) for seed, name in (("0", "predictions.parquet"), ("1", "record.json"))
+    )
+    content = bytearray(parquet.read_bytes())
+    content[len(content) // 2] ^= 1
+    parquet.write_bytes(content)
+    record.write_bytes(record.read_bytes().replace(b'"ok"', b'"no"'))
+    client.log_param(runs["2"].info.run_id, "training.magic", "1")
+    client.log_metric(runs["2"].info.run_id, "test/luck", 0.5)
+    client.log_metric(runs["2"].info.run_id, "val/loss", 0.25, step=1)
+    client.log_metric(runs["2"].info.run_id, "val/loss", 0.5, step=2)
+    [sweep] = found("sweep")
+    board = artifact(sweep, "leaderboard.csv")
+    board.write_bytes(board.read_bytes().replace(b"0.75", b"0.95"))
+    artifact(sweep, "manifest.csv").write_bytes(b"empty")
+    ids = {seed: one.data.tags["run_id"] for seed, one in runs.items()}
+    assert sorted(tracking.compare(None, sent.path, sent.board())) == sorted(
+        [
+            f"{ids['0']}: predictions.parquet in MLflow is another file than on disk",
+            f"{ids['1']}: record.json in MLflow is another file than on disk",
+            f"{ids['2']}: parameter training.magic is 1 in MLflow, but not in the record",
+            f"{ids['2']}: metric test/luck is 0.5 in MLflow, but not in the record",
+            f"{ids['2']}: metric val/loss has other epochs in MLflow than in history.csv, first at 1",
+            "the sweep's leaderboard.csv in MLflow is another file than on disk",
+            "the sweep's manifest.csv in MLflow is another file than on disk",
+        ]
+    )
+    assert set(tracking.push(None, sent.path, sent.board()).sent) == {ids["0"], ids["1"], ids["2"]}
+    assert tracking.compare(None, sent.path, sent.board()) == []
+
+
+def artifact(run: Run, name: str) -> Path:
+    """A file that MLflow keeps of the run."""
+    return Path(run.info.artifact_uri.removeprefix("file://")) / name
+
+
+def test_an_edited_manifest_and_an_edited_text_of_the_board_are_named(
+    sent: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text, manifest = sent.path / "leaderboard.md", sent.path / "manifest.csv"
+    text.write_text(text.read_text("utf-8").replace(".750", ".950"), "utf-8", newline="")
+    whole = manifest.read_bytes()
+    manifest.write_bytes(whole.replace(b",test", b",val ", 1).replace(b",val ", b",val"))
+    assert run(["verify", str(sent.path)]) == 2
+    said = capsys.readouterr().out
+    assert "leaderboard.md differs from what the records give" in said
+    assert "manifest.csv does not fit the fingerprint" in said
+    manifest.unlink()
+    assert run(["verify", str(sent.path)]) == 2
+    assert "manifest.csv is missing" in capsys.readouterr().out
+
+
+def test_another_sweep_beside_this_one_changes_nothing_about_it(
+    folder: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder.end(folder.record(0))
+    folder.board()
+    whereabouts.note(folder.path, Tracking(enabled=False, uri=None))
+    other = folder.path.parent / "other"
+    other.mkdir()
+    table = (folder.path / "leaderboard.csv").read_text("utf-8")
+    (other / "leaderboard.csv").write_text(table.replace(folder.record(0).candidate, "another"), "utf-8", newline="")
+    assert "have looked at this test set" in publish.draw(folder.path).texts["leaderboard.md"]
+    assert run(["verify", str(folder.path)]) == 0, capsys.readouterr().out
+
+
+def test_a_sweep_is_looked_for_where_it_was_sent(
+    folder: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    beside = folder.path.parent / "mlflow.db"
+    elsewhere = f"sqlite:///{beside.rename(tmp_path / 'elsewhere.db')}"
+    folder.end(folder.record(0))
+    folder.board()
+    assert run(["mlflow", "push", str(folder.path), "--uri", elsewhere]) == 0
+    assert run(["verify", str(folder.path)]) == 0
+    assert f"records and tables and MLflow at {elsewhere} agree" in capsys.readouterr().out
+    assert run(["mlflow", "push", str(folder.path)]) == 0
+    assert not beside.exists(), "sent to where it is tracked"
+    assert run(["ui", str(folder.path.parent)]) == 1
+    assert f"its sweeps are tracked at {elsewhere}" in capsys.readouterr().err
+
+
+def test_a_sweep_that_is_not_tracked_does_not_miss_the_database_of_another(
+    sent: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    untracked = sent.path.parent / "untracked"
+    shutil.copytree(sent.path, untracked)
+    whereabouts.note(untracked, Tracking(enabled=False, uri=None))
+    assert run(["verify", str(untracked)]) == 0
+    assert "agree; MLflow was not asked: the sweep is not tracked there" in capsys.readouterr().out
+
+
+def test_the_noted_address_holds_no_password(folder: Any) -> None:
+    whereabouts.note(folder.path, Tracking(enabled=True, uri="http://me:hunter2@127.0.0.1:9/mlflow?token=hunter3"))
+    assert whereabouts.noted(folder.path) == Tracking(enabled=True, uri="http://127.0.0.1:9/mlflow")
 
 
 def test_a_run_that_is_only_in_mlflow_is_named(sent: Any) -> None:
