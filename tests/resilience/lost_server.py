@@ -1,8 +1,9 @@
 """An MLflow server that is gone in the middle of a sweep: python tests/resilience/lost_server.py [SECONDS [SEEDS]]
 
 A sweep logs over HTTP to `mlflow server`; the server is killed once the first run has its result and started again
-after so many seconds (30 if not said). The sweep must end well, and MLflow must hold each of its runs once and whole;
-where the sweep ends before the server is back, it must name the command that sends the rest, and that must do it.
+after so many seconds (30 if not said), once a run has ended without it. The sweep must end well, and MLflow must hold
+each of its runs once and whole; where the sweep ends before the server is back, it must name the command that sends
+the rest, and that must do it.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Outage(NamedTuple):
 
 
 def outage(folder: Path, seconds: float, seeds: int) -> Outage:
-    """Kill the server after the first result, start it again so much later, and compare when the sweep is over."""
+    """Kill the server after the first result, start it again so much later and after another, compare at the end."""
     results = folder / "results"
     with servers.mlflow_server(folder) as server:
         words = [
@@ -55,6 +56,7 @@ def outage(folder: Path, seconds: float, seeds: int) -> Outage:
         server.stop()
         before = _finished(results / "outage")
         time.sleep(seconds)
+        _wait(results / "outage", before + 1, sweep)
         without = _finished(results / "outage") - before
         server.start()
         code = sweep.wait()
@@ -96,7 +98,7 @@ def main(words: list[str]) -> int:
         *(f"- {difference}" for difference in found.differences[:20]),
     ]
     sys.stdout.write("\n".join(lines) + "\n")
-    return 1 if found.differences or found.code else 0
+    return 1 if found.differences or found.code or not found.finished_without else 0
 
 
 if __name__ == "__main__":

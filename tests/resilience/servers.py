@@ -28,7 +28,8 @@ class MlflowServer:
     """`mlflow server` with its own store and artifacts, which survive it; it can be stopped and started again."""
 
     def __init__(self, folder: Path, store: str | None = None) -> None:
-        """`store` is the database's address; None = SQLite in the folder."""
+        """`store` is the address of a database that several workers share; None = SQLite in the folder, and one."""
+        self._workers = 2 if store else 1
         self._folder = folder
         self._store = store or f"sqlite:///{folder}/server.db"
         self._port = free_port()
@@ -39,7 +40,7 @@ class MlflowServer:
         """Return when it answers."""
         words = [
             sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self._port),
-            "--workers", "1",
+            "--workers", str(self._workers),
             "--backend-store-uri", self._store, "--artifacts-destination", str(self._folder / "artifacts"),
         ]  # fmt: skip
         environ = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}

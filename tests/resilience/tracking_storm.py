@@ -116,7 +116,7 @@ def _manifest() -> Manifest:
 
 
 @contextlib.contextmanager
-def _address(kind: str, results: Path) -> Iterator[str]:
+def address(kind: str, results: Path) -> Iterator[str]:
     """The address of a store of this kind, which nobody has used yet."""
     with contextlib.ExitStack() as open_servers:
         uri = tracking.default_uri(results)
@@ -137,7 +137,7 @@ def main(words: list[str]) -> int:
         log(words[1], Path(words[2]), int(words[3]), words[4])
         return 0
     kind, processes, runs = [*words, *["sqlite", "8", "200"][len(words) :]][:3]
-    with tempfile.TemporaryDirectory(prefix="bench-storm-") as folder, _address(kind, Path(folder)) as uri:
+    with tempfile.TemporaryDirectory(prefix="bench-storm-") as folder, address(kind, Path(folder)) as uri:
         found = storm(uri, Path(folder), int(processes), int(runs))
     total = int(processes) * int(runs)
     lines = [
