@@ -7,6 +7,7 @@ import hashlib
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -81,25 +82,44 @@ def out_of_memory_kills() -> int:
 
 @functools.cache
 def process_identity() -> dict[str, str]:
-    """Host, boot and process: enough to tell later whether this process still lives."""
-    return {
-        "host": describe()["host"],
-        "boot": str(int(psutil.boot_time())),
-        "pid": str(os.getpid()),
-        "born": f"{psutil.Process().create_time():.2f}",
-    }
+    """Host, boot and process: enough to tell later whether this process still lives, whatever becomes of the clock."""
+    return {"host": describe()["host"], "boot": _boot(), "pid": str(os.getpid()), "born": _born(os.getpid())}
 
 
-def is_alive(identity: dict[str, str]) -> bool:
-    """Whether the process of that identity may still be running; one of another host is given the benefit of doubt."""
-    if identity.get("host") != describe()["host"]:
-        return True
-    if identity.get("boot") != str(int(psutil.boot_time())):
+def is_here(identity: Mapping[str, str]) -> bool:
+    """Whether the process of that identity is, or was, one of this host."""
+    return identity.get("host") == describe()["host"]
+
+
+def is_alive(identity: Mapping[str, str]) -> bool:
+    """Whether the process of that identity still runs on this host."""
+    if not is_here(identity) or identity.get("boot") != _boot():
         return False
     try:
-        return f"{psutil.Process(int(identity['pid'])).create_time():.2f}" == identity.get("born")
+        return _born(int(identity["pid"])) == identity.get("born")
     except (psutil.NoSuchProcess, KeyError, ValueError):
         return False
+
+
+def _boot() -> str:
+    """What tells this start of the system from all others."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return str(int(psutil.boot_time()))
+
+
+def _born(pid: int) -> str:
+    """When a process began: in ticks since the system's start, or by the clock where the system does not say.
+
+    Raises:
+        NoSuchProcess: there is none.
+    """
+    try:
+        # The name, in parentheses, may hold anything; the 22nd field is the 20th after it.
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19].decode()
+    except OSError:
+        return f"{psutil.Process(pid).create_time():.2f}"
 
 
 def _git(*words: str) -> str:

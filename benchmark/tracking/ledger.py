@@ -18,7 +18,7 @@ from benchmark import environment, store
 from benchmark.records import RunRecord
 from benchmark.report.detached import detached
 from benchmark.spec import RunSpec
-from benchmark.tracking import artifacts, facts, models
+from benchmark.tracking import artifacts, facts, models, signs
 from benchmark.tracking.opening import Opened
 from datasets.manifest import Manifest
 
@@ -42,11 +42,14 @@ class Ledger:
         """The MLflow id of the sweep's own run; that of an earlier call goes on."""
         identity, found = environment.process_identity(), self.parent()
         if found is not None:
-            self.client.log_batch(found.info.run_id, tags=_tags(identity | {"status": "running"}))
+            for sign in signs.silent(found.data.tags):
+                self.client.delete_tag(found.info.run_id, sign)
+            self.client.log_batch(found.info.run_id, tags=_tags(identity | {"status": "running"} | signs.own()))
             self.client.update_run(found.info.run_id, status="RUNNING")
             return str(found.info.run_id)
         note = f"Everything that the sweep {self.directory.name} compared" + (f" by {primary}." if primary else ".")
         tags = {"kind": "sweep", "status": "running", facts.NOTE: note, **facts.SOURCE, **self._own_tags(), **identity}
+        tags |= signs.own()
         created = self.client.create_run(self.experiment, tags=tags, run_name=self.directory.name)
         return str(created.info.run_id)
 
@@ -105,7 +108,7 @@ class Ledger:
         """Put a run that has ended there from what lies on disk, in place of whatever is known of it."""
         record = stored.record
         history = store.run_directory(self.directory, record.run_id) / "history.csv"
-        run = self.begin(record, parent, manifest, {})
+        run = self.begin(record, parent, manifest, environment.process_identity())
         seconds = record.cost.seconds_total if record.cost else 0.0
         began = facts.milliseconds(record.started)
         ended = began + int(seconds * 1000) if began else int(time.time() * 1000)
@@ -127,12 +130,27 @@ class Ledger:
             self.client.delete_run(run.info.run_id)
 
     def end_orphans(self) -> None:
-        """Mark as killed what a dead process of this host left running, in any sweep of the experiment."""
+        """Mark as killed what a dead process left running, in any sweep of the experiment."""
         where = "attributes.status = 'RUNNING'"
         for run in self.client.search_runs([self.experiment], where, max_results=RUNS_AT_ONCE):
-            if not environment.is_alive(run.data.tags):
+            if not self.is_alive(run):
                 self.client.set_tag(run.info.run_id, "status", "interrupted")
                 self.client.set_terminated(run.info.run_id, "KILLED")
+
+    def give_sign_of_life(self, parent: str) -> None:
+        """Let other hosts know that this process is still at its runs."""
+        self.client.log_batch(parent, tags=_tags(signs.own()))
+
+    def is_alive(self, run: Run) -> bool:
+        """Whether the process that is at the run lives: on this host, or by the signs that it gives from another.
+
+        A sweep that is taken for dead by mistake closes its runs all the same, with their true status.
+        """
+        if environment.is_here(run.data.tags):
+            return environment.is_alive(run.data.tags)
+        sweeps = search(self.client, [self.experiment], "tags.kind = 'sweep'")
+        sign = signs.name(run.data.tags)
+        return any(sign in one.data.tags and sign not in signs.silent(one.data.tags) for one in sweeps)
 
     def close_parent(self, parent: str, status: str) -> None:
         """Close the sweep's own run with the files of its folder: boards, report, manifests; not those of its runs."""
@@ -145,6 +163,8 @@ class Ledger:
             if not expected or any(artifacts.differences(self.client, run, expected)):
                 self._log_file(parent, file)
         self.client.set_tag(parent, "status", status.lower())
+        for sign in signs.own().keys() & run.data.tags.keys():
+            self.client.delete_tag(parent, sign)
         self.client.set_terminated(parent, status)
 
     def manifest(self, record: RunRecord) -> Manifest | None:

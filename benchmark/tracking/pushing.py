@@ -27,7 +27,7 @@ def push(uri: str | None, directory: Path, board: Leaderboard) -> Sent:
     directory = ledger.directory
     with whole_or_absent(uri or default_uri(directory.parent), directory.parent):
         parent = ledger.open_parent(board.primary)
-        sent = reconcile(ledger, parent, _is_open_here, partial(_is_whole, ledger))
+        sent = reconcile(ledger, parent, partial(_is_open, ledger), partial(_is_whole, ledger))
         candidates.write(ledger, parent, board)
         records = store.survey(directory).records
         status = "FINISHED" if all(record.finished for record in records) else "FAILED"
@@ -53,9 +53,8 @@ def _is_whole(ledger: Ledger, run: Run, stored: store.Stored) -> bool:
     return not any(run_differences(ledger, run, stored))
 
 
-def _is_open_here(run: Run, stored: store.Stored) -> bool:
-    """Whether another living process of this host is at the run."""
-    identity, tags = environment.process_identity(), run.data.tags
-    is_another = any(tags.get(key) != value for key, value in identity.items())
-    is_here = tags.get("host") == identity["host"]
-    return run.info.status == "RUNNING" and is_here and is_another and environment.is_alive(tags)
+def _is_open(ledger: Ledger, run: Run, stored: store.Stored) -> bool:
+    """Whether another living process is at the run."""
+    identity = environment.process_identity()
+    is_another = any(run.data.tags.get(key) != value for key, value in identity.items())
+    return run.info.status == "RUNNING" and is_another and ledger.is_alive(run)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import shlex
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +19,7 @@ from benchmark import environment, settlement, store
 from benchmark.board.table import Leaderboard
 from benchmark.credentials import without_credentials
 from benchmark.records import RunRecord
-from benchmark.tracking import candidates, facts, sending
+from benchmark.tracking import candidates, facts, sending, signs
 from benchmark.tracking.ledger import Ledger
 from benchmark.tracking.opening import TROUBLE, default_uri, first_line, open_experiment, whole_or_absent
 from datasets.manifest import Manifest
@@ -37,6 +39,9 @@ class OpenRun:
     sent: float
     """When its epochs were sent last, on the monotonic clock."""
     waiting: list[Metric] = field(default_factory=list)
+    epoch: int = 0
+    began_again: bool = False
+    """Whether epochs came a second time, so that MLflow holds some that the run's history does not have."""
 
 
 def _never_stops_the_sweep(
@@ -80,6 +85,8 @@ class SweepTracker:
             self._parent = self._ledger.open_parent()
             self._catch_up()
             self._known = self._ledger.runs()
+        self._ended = threading.Event()
+        threading.Thread(target=self._give_signs_of_life, daemon=True).start()
 
     @property
     def uri(self) -> str:
@@ -117,6 +124,8 @@ class SweepTracker:
         opened = self._open.get(run_id)
         if opened is None:
             return
+        opened.began_again |= int(row["epoch"]) <= opened.epoch
+        opened.epoch = int(row["epoch"])
         opened.waiting += facts.epoch_metrics(row, int(time.time() * 1000))
         if time.monotonic() - opened.sent > SECONDS_BETWEEN_BATCHES * len(self._open):
             self._ledger.add(opened.mlflow_id, opened.waiting)
@@ -130,8 +139,8 @@ class SweepTracker:
             stored = store.load_stored(directory)
         except store.BrokenRecord:
             stored = None
-        if opened is None or stored is None or self.is_resting():
-            self._behind = True
+        if opened is None or stored is None or opened.began_again or self.is_resting():
+            self._behind = True  # what is on disk is sent as a whole
         else:
             self._finish(opened, stored)
 
@@ -142,6 +151,7 @@ class SweepTracker:
 
     def close(self, status: str) -> None:
         """Close the sweep's own run: FINISHED, FAILED or KILLED, with the boards and the report as artifacts."""
+        self._ended.set()
         self._rests_until = 0.0
         self._close(status)
         if self._behind:
@@ -174,6 +184,12 @@ class SweepTracker:
         self._ledger.close_parent(self._parent, status)
         settlement.note_settled(self._directory)
 
+    def _give_signs_of_life(self) -> None:
+        """Let other hosts know that this sweep is not dead, however long its epochs take."""
+        while not self._ended.wait(signs.SECONDS_BETWEEN):
+            with contextlib.suppress(*TROUBLE):
+                self._ledger.give_sign_of_life(self._parent)
+
     def _catch_up(self) -> None:
         """Send what the store has missed."""
         sending.reconcile(self._ledger, self._parent, self._is_open, self._ledger.is_whole)
@@ -181,7 +197,7 @@ class SweepTracker:
 
     def _is_open(self, run: Run, stored: store.Stored) -> bool:
         """Whether this or another living process is at the run."""
-        if run.info.status != "RUNNING" or not environment.is_alive(run.data.tags):
+        if run.info.status != "RUNNING" or not self._ledger.is_alive(run):
             return False
         identity = environment.process_identity()
         is_mine = all(run.data.tags.get(key) == value for key, value in identity.items())

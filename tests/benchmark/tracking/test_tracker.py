@@ -7,19 +7,23 @@ import json
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from benchmark import environment, store, tracking
 from benchmark.cli.ui import _newest
+from benchmark.tracking import ledger as ledger_module
+from benchmark.tracking import signs, views
 from benchmark.tracking import tracker as tracker_module
-from benchmark.tracking import views
 from benchmark.tracking.opening import open_experiment
 
 Search = Callable[[str], list[Run]]
@@ -128,6 +132,69 @@ def test_a_run_of_another_living_sweep_is_left_alone(folder: Any, found: Search)
     [run] = found("run")
     assert run.info.status == "RUNNING"
     assert run.data.tags["pid"] == environment.process_identity()["pid"]
+
+
+def test_a_step_of_the_clock_kills_no_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    identity = environment.process_identity()
+    assert environment.is_alive(identity)
+    monkeypatch.setattr(psutil, "boot_time", lambda: 1.0)
+    monkeypatch.setattr(psutil.Process, "create_time", lambda process: 2.0)
+    assert environment.is_alive(identity)
+    assert not environment.is_alive({**identity, "born": "1"})
+    assert not environment.is_alive({**identity, "boot": "another"})
+    assert not environment.is_alive({**identity, "pid": str(2**22 + 1)})
+
+
+def test_without_proc_a_process_is_known_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "Path", lambda name: Path("/nowhere"))
+    environment.process_identity.cache_clear()
+    identity = environment.process_identity()
+    monkeypatch.undo()
+    environment.process_identity.cache_clear()
+    assert identity["boot"] == str(int(psutil.boot_time()))
+    assert identity["born"] == f"{psutil.Process().create_time():.2f}"
+
+
+@pytest.mark.parametrize(("silence", "status"), [(60, "RUNNING"), (3600, "KILLED")])
+def test_a_sweep_of_another_host_is_alive_while_it_gives_signs(
+    silence: int, status: str, folder: Any, found: Search, tmp_path: Path
+) -> None:
+    client = MlflowClient(tracking.default_uri(folder.path.parent))
+    tracker = open_tracker(folder)
+    tracker.start(folder.record(0), folder.manifest)
+    [sweep], [run] = found("sweep"), found("run")
+    [sign] = [key for key in sweep.data.tags if key.startswith(signs.PREFIX)]
+    client.set_tag(run.info.run_id, "host", "elsewhere")
+    client.set_tag(sweep.info.run_id, "host", "elsewhere")
+    client.delete_tag(sweep.info.run_id, sign)
+    there = sign.replace(environment.process_identity()["host"], "elsewhere")
+    client.set_tag(sweep.info.run_id, there, str(int(time.time()) - silence))
+    tracking.SweepTracker(None, folder.path.parent, "drawn", "another")
+    assert [one.info.status for one in found("run")] == [status]
+
+
+def test_a_living_sweep_gives_signs_until_it_ends(folder: Any, found: Search, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signs, "SECONDS_BETWEEN", 0.05)
+    given = threading.Event()
+    monkeypatch.setattr(ledger_module.Ledger, "give_sign_of_life", lambda ledger, parent: given.set())
+    tracker = open_tracker(folder)
+    assert given.wait(60)
+    run_one(tracker, folder, 0)
+    tracker.close("FINISHED")
+    assert not [key for key in found("sweep")[0].data.tags if key.startswith(signs.PREFIX)]
+
+
+def test_a_run_whose_epochs_came_twice_has_those_of_its_history(folder: Any, found: Search) -> None:
+    tracker = open_tracker(folder)
+    record = folder.record(0)
+    tracker.start(record, folder.manifest)
+    for row in [{"epoch": number, "val_loss": 9.0} for number in (1, 2, 3)] + folder.epochs():
+        tracker.epoch(record.run_id, row)
+    tracker.finish(folder.end(record), store.run_directory(folder.path, record.run_id))
+    tracker.board(folder.board())
+    tracker.close("FINISHED")
+    assert len(found("run")) == 1
+    assert tracking.compare(None, folder.path, folder.board()) == []
 
 
 def test_every_candidate_has_a_run_with_its_interval_above_its_seeds(folder: Any, found: Search) -> None:
