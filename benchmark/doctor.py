@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import sys
@@ -38,13 +39,12 @@ class Finding(NamedTuple):
 
 
 def examine_machine(jobs: Sequence[Job]) -> Iterator[Finding]:
-    """Python, packages, code, processors, memory, GPU and disks, for the jobs of a sweep."""
+    """Python, packages, code, processors, memory and disks, for the jobs of a sweep."""
     yield _python()
     yield _packages()
     yield _code()
     yield _cores(jobs[0])
     yield _memory(jobs[0])
-    yield _gpu()
     if jobs[0].launcher.engine == "ray":
         yield _cluster(jobs[0])
     for name, path in {"results": jobs[0].paths.results, "cache": jobs[0].paths.cache}.items():
@@ -143,19 +143,50 @@ def _cluster(job: Job) -> Finding:
     return Finding("cluster", "ok", f"launcher.ray.address={job.launcher.ray.address}")
 
 
+def free_memory(own: Path = Path("/proc/self/cgroup"), groups: Path = Path("/sys/fs/cgroup")) -> float:
+    """Bytes that this process may still take: of the machine's, and of those of its container or Slurm job.
+
+    Args:
+        own: the control groups of this process, as Linux lists them.
+        groups: where control groups are mounted.
+    """
+    free = float(psutil.virtual_memory().available)
+    if not own.is_file():
+        return free
+    for line in own.read_text("utf-8").splitlines():
+        _, controllers, place = line.split(":", 2)
+        if "memory" in controllers.split(","):
+            top, files, cached = groups / "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes"), "total_inactive"
+        elif not controllers:
+            top, files, cached = groups, ("memory.max", "memory.current"), "inactive"
+        else:
+            continue
+        group = top / place.lstrip("/")
+        for level in (group, *group.parents):  # the limit may be that of a group around this one
+            if level.is_relative_to(top):
+                free = min(free, _left_in(level, files, f"{cached}_file "))
+    return max(free, 0.0)
+
+
+def _left_in(group: Path, files: tuple[str, str], cached: str) -> float:
+    """Bytes up to the group's limit, without what it holds of files and can drop; infinite without a limit."""
+    try:
+        limit, used = (float((group / name).read_text("utf-8").replace("max", "inf")) for name in files)
+        facts = (group / "memory.stat").read_text("utf-8").splitlines()
+    except OSError:
+        return math.inf
+    droppable = sum(float(line.removeprefix(cached)) for line in facts if line.startswith(cached))
+    return limit - used + droppable
+
+
 def _memory(job: Job) -> Finding:
-    free = psutil.virtual_memory().available / 1e9
+    free = free_memory() / 1e9
     wanted = LEAST_MEMORY_GB * job.launcher.workers_here
     text = f"{free:.1f} GB free"
     if free < wanted:
         remedy = "end other programs, or launcher.workers=1"
         return Finding("memory", "problem", f"{text}, expected {wanted:.0f} GB", remedy)
     return Finding("memory", "ok", text)
-
-
-def _gpu() -> Finding:
-    names = environment.gpu_names()
-    return Finding("GPU", "ok", ", ".join(names) if names else "none: the CPU trains")
 
 
 def _disk(name: str, path: Path) -> Finding:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
-from benchmark import asking
+from benchmark import asking, doctor, rehearsals
 from benchmark.cli import run
+from benchmark.crew.reach import ClusterUnavailable, require_cluster
 from benchmark.errors import ConfigurationError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -33,6 +36,7 @@ def test_a_sweep_that_can_run_has_no_problem(tmp_path: Path) -> None:
     assert "100 pictures in 10 classes" in said
     assert "mlflow.db will be made" in said
     assert not (tmp_path / "mlflow.db").exists()
+    assert re.search(r"^(ok|warning) +GPU: ", said, re.MULTILINE), said
 
 
 def test_every_problem_is_found_in_one_go_and_the_rest_goes_on(tmp_path: Path) -> None:
@@ -51,6 +55,74 @@ def test_every_problem_is_found_in_one_go_and_the_rest_goes_on(tmp_path: Path) -
     assert re.search(r"^ok +backbone tiny", said, re.MULTILINE), said
     assert "secret" not in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("devices", "named", "allowed", "state", "said"),
+    [
+        (["CPU", "GPU"], ["H200"], 1, "ok", "H200"),
+        (["CPU"], ["H200", "H200"], 2, "warning", "TensorFlow finds none"),
+        (["CPU"], ["H200"], 0, "ok", "CUDA_VISIBLE_DEVICES hides H200"),
+        (["CPU"], [], 0, "ok", "none: the CPU trains"),
+    ],
+)
+def test_a_gpu_is_one_that_tensorflow_finds(
+    devices: list[str], named: list[str], allowed: int, state: str, said: str
+) -> None:
+    finding = rehearsals.devices_finding(devices, named, allowed)
+    assert finding.state == state
+    assert said in finding.text
+    assert bool(finding.remedy) == (state != "ok")
+
+
+@pytest.mark.parametrize(
+    ("own", "files", "free"),
+    [
+        ("0::/job/step\n", {"job/memory.max": "5000", "job/memory.current": "4000", "job/memory.stat": "x 1\n"}, 1000),
+        ("0::/\n", {"memory.max": "5000", "memory.current": "4000", "memory.stat": "inactive_file 500\n"}, 1500),
+        ("0::/\n", {"memory.max": "5000", "memory.current": "6000", "memory.stat": ""}, 0),
+        ("0::/\n", {"memory.max": "max", "memory.current": "4000", "memory.stat": ""}, None),
+        (
+            "9:name=systemd:/\n4:cpuset,memory:/slurm/job\n",
+            {
+                "memory/slurm/job/memory.limit_in_bytes": "7000",
+                "memory/slurm/job/memory.usage_in_bytes": "4000",
+                "memory/slurm/job/memory.stat": "inactive_file 9\ntotal_inactive_file 70\n",
+            },
+            3070,
+        ),
+        ("0::/nowhere\n", {}, None),
+    ],
+)
+def test_free_memory_is_that_of_the_container_or_the_slurm_job(
+    own: str, files: dict[str, str], free: int | None, tmp_path: Path
+) -> None:
+    (tmp_path / "own").write_text(own)
+    for name, content in files.items():
+        (tmp_path / "groups" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "groups" / name).write_text(content)
+    found = doctor.free_memory(tmp_path / "own", tmp_path / "groups")
+    assert found == free if free is not None else found > 10**6
+
+
+def test_a_cluster_that_auto_stands_for_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray", reason="an extra")
+    monkeypatch.setattr(psutil, "process_iter", lambda names: iter(()))  # other tests may have a head running
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    with pytest.raises(ClusterUnavailable, match=r"address=auto \(no RAY_ADDRESS, no head .* expected .*ray start"):
+        require_cluster("auto")
+    note = tmp_path / "ray" / "ray_current_cluster"
+    note.parent.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        note.write_text(f"127.0.0.1:{head.getsockname()[1]}\n")
+        require_cluster("auto")
+        monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
+        with pytest.raises(ClusterUnavailable, match=r"address=auto \(127\.0\.0\.1:9: "):
+            require_cluster("auto")
+        monkeypatch.delenv("RAY_ADDRESS")
+    with pytest.raises(ClusterUnavailable, match=r"address=auto \(127\.0\.0\.1:\d+: "):
+        require_cluster("auto")
 
 
 def test_a_mistake_in_the_words_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
