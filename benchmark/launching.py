@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import types
 from collections.abc import Callable, Sequence
@@ -110,6 +111,7 @@ class PlannedSweeper(Sweeper):
         """Make the launcher; called by Hydra."""
         self._context, self._config = hydra_context, config
         self._handed_out: list[Job] = []
+        self._credentials: dict[str, str] = {}
         self._combinations.setup(hydra_context=hydra_context, task_function=task_function, config=config)
 
     def sweep(self, arguments: list[str]) -> Any:
@@ -135,6 +137,7 @@ class PlannedSweeper(Sweeper):
         from benchmark import shares  # noqa: PLC0415 - heavy
         from benchmark.cli.boards import show_board  # noqa: PLC0415
 
+        os.environ.update(self._credentials)
         remember(max([shares.conclude(self._handed_out, show_board), *(one.code for one in ended)]))
         troubles: dict[str, list[str]] = {}
         for one in (one for one in ended if one.trouble):
@@ -162,7 +165,9 @@ class PlannedSweeper(Sweeper):
                 )
         from benchmark import shares  # noqa: PLC0415 - heavy
 
+        os.environ.update(self._credentials)
         shares.announce(jobs)
+        self._credentials = shares.take_credentials()
         self._handed_out += jobs
 
     def _hide_credentials(self) -> None:

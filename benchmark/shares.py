@@ -6,11 +6,13 @@ the board, the report and MLflow, to which the jobs never speak.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark import planning, settlement, sweep, whereabouts
 from benchmark.board import leaderboard
+from benchmark.crew.process import CREDENTIALS
 from benchmark.errors import DONE, INTERRUPTED
 from benchmark.jobs import Job
 from benchmark.planning import Plan
@@ -34,6 +36,11 @@ def announce(jobs: Sequence[Job]) -> None:
 
             tracking.probe(some[0].tracking.uri, some[0].paths.results)
             settlement.note_unsettled(directory)
+
+
+def take_credentials() -> dict[str, str]:
+    """MLflow's variables, taken out of the environment that the jobs inherit."""
+    return {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(CREDENTIALS)}
 
 
 def compute(jobs: Sequence[Job]) -> int:

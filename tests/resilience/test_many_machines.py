@@ -61,15 +61,23 @@ def test_a_sweep_of_a_stock_launcher_is_planned_shown_and_tracked_as_one(
 def test_a_job_of_a_launcher_that_cannot_begin_is_told_with_its_log(tmp_path: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="an extra")
     (tmp_path / "half_there.py").write_text(
-        "import os\nif 'SUBMITIT_LOCAL_JOB_ID' in os.environ:\n    raise ImportError('not on this machine')\n"
+        "from os import environ\n"
+        "if 'SUBMITIT_LOCAL_JOB_ID' in environ:\n"
+        "    raise ImportError(f'not here, {environ.get(\"MLFLOW_TRACKING_PASSWORD\")}')\n"
     )
     words = [*WORDS, "plugins=[half_there]", "hydra/launcher=submitit_local", f"paths.results={tmp_path}"]
-    done = benchmark(*words, "training.learning_rate=1e-3", "tracking=none", PYTHONPATH=str(tmp_path))
+    done = benchmark(
+        *words,
+        "training.learning_rate=1e-3",
+        "tracking=none",
+        PYTHONPATH=str(tmp_path),
+        MLFLOW_TRACKING_PASSWORD="hunter2",
+    )
     assert done.returncode == 3, done.stderr
     assert "1 x not begun" in done.stdout
     told = [line for line in done.stderr.splitlines() if "began nothing" in line]
     assert len(told) == 1
-    assert "found no plug-in 'half_there' (not on this machine)" in told[0]
+    assert "found no plug-in 'half_there' (not here, None)" in told[0]
     log = Path(told[0].partition("(log: ")[2].removesuffix(")"))
     assert "half_there" in log.read_text("utf-8")
 
