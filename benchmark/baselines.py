@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.neighbors import KNeighborsClassifier
 
-from benchmark import metrics
+from benchmark import environment, metrics
 from benchmark.predictions import Predictions
 from benchmark.records import Baseline, RunRecord
 from datasets.manifest import Manifest
@@ -39,18 +39,23 @@ def planned(sweep: RunRecord, data: DatasetSpec) -> list[RunRecord]:
         digest = hashlib.sha256(f"{whole.model_dump_json()}{sweep.fingerprint}".encode()).hexdigest()[:10]
         candidate = f"baseline-{spec.baseline}-{digest}"
         run_id = candidate if fold is None else f"{candidate}-fold{fold}"
-        update = {"run_id": run_id, "candidate": candidate, "spec": spec, "status": "pending", "notes": ()}
+        # Of a finished sweep only the baselines that are missing are done.
+        command = f"{sweep.command} sweep.rerun=never"
+        update = {"run_id": run_id, "candidate": candidate, "spec": spec, "command": command}
+        update |= {"status": "pending", "notes": ()}
         records.append(sweep.model_copy(update=update))
     return records
 
 
 def run(record: RunRecord, manifest: Manifest, small: npt.NDArray[np.uint8]) -> tuple[RunRecord, BaselinePredictions]:
     """The finished record and the predictions; `small` holds N x SIZE x SIZE x 3 pixels."""
-    assert isinstance(record.spec, Baseline)
+    spec = record.spec
+    assert isinstance(spec, Baseline)
+    record = record.model_copy(update={"started": environment.now(), "environment": environment.describe()})
     split = manifest.table["split"].to_numpy(str)
     train = split == "train"
     counts = np.bincount(manifest.labels[train], minlength=len(manifest.classes))
-    if record.spec.baseline == "majority":
+    if spec.baseline == "majority":
         # Laplace's rule keeps every probability above 0, so that the log loss stays finite.
         probabilities = np.tile((counts + 1) / (counts + 1).sum(), (len(split), 1))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import hashlib
 import os
@@ -14,19 +15,22 @@ from typing import Any
 
 import psutil
 
+from benchmark import plugins
+
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "pillow", "imagehash", "mlflow", "hydra-core")
 ROOT = Path(__file__).resolve().parent.parent
+CODE = ("benchmark", "backbones", "datasets", "conf")
+"""The folders of which a file that git does not know yet counts as a change of the code."""
 
 
-SOFTWARE = ("commit", "diff", "versions")
-"""What of the description says which code computes."""
+def describe() -> dict[str, Any]:
+    """Commit, dirty flag, versions and hardware, flat and ready for JSON. The host's name is hashed."""
+    return {**code(), **_machine()}
 
 
 @functools.cache
-def describe() -> dict[str, Any]:
-    """Commit, dirty flag, versions and hardware, flat and ready for JSON. The host's name is hashed."""
+def _machine() -> dict[str, Any]:
     return {
-        **code(),
         "python": platform.python_version(),
         "os": platform.platform(),
         "cpu": _processor(),
@@ -38,16 +42,32 @@ def describe() -> dict[str, Any]:
     }
 
 
-@functools.cache
 def code() -> dict[str, Any]:
-    """The commit of this code and whether files differ from it; empty strings outside a git checkout."""
-    commit = _git("rev-parse", "HEAD")
+    """The commit of this code and what differs from it, files new to git and loaded plug-ins included.
+
+    `diff` is a checksum of the differences, empty when there are none; `commit` is empty outside a git checkout.
+    """
+    return _code(plugins.sources())
+
+
+@functools.cache
+def _code(plugged_in: tuple[Path, ...]) -> dict[str, Any]:
     changes = _git("status", "--porcelain", "--untracked-files=no") + _git("diff", "HEAD")
+    names = _git("ls-files", "--others", "--exclude-standard", "-z", "--", *(f"{folder}/" for folder in CODE))
+    new = [ROOT / name for name in names.split("\0") if name.endswith((".py", ".yaml"))]
+    digest, differs = hashlib.sha256(changes.encode()), bool(changes or new)
+    for path in filter(Path.is_file, [*new, *plugged_in]):
+        digest.update(path.name.encode() + path.read_bytes())
     return {
-        "commit": commit,
-        "dirty": bool(changes),
-        "diff": hashlib.sha256(changes.encode()).hexdigest()[:12] if changes else "",
+        "commit": _git("rev-parse", "HEAD"),
+        "dirty": differs,
+        "diff": digest.hexdigest()[:12] if differs or plugged_in else "",
     }
+
+
+def now() -> str:
+    """The time, UTC, to the second."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def gpus() -> int:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
-from benchmark import environment, publish, store
+from benchmark import claims, environment, publish, store
 from benchmark.bundles import Bundle
 from benchmark.crew import Crew, Event
 from benchmark.illustration import Illustrator
 from benchmark.jobs import Assignment, Order
-from benchmark.planning import Plan, Planned
+from benchmark.planning import Plan, Planned, is_wanted
 from benchmark.records import Failure, RunRecord, Status
 from benchmark.retries import Retries, SameFailure
 from benchmark.terminal import Terminal
@@ -67,24 +67,17 @@ class Execution:
                     self._start(runs, place, bundle.network)
                     break
 
-    def finish(self) -> None:
-        """Carry everything out.
-
-        Raises:
-            KeyboardInterrupt: Ctrl-C; the runs that were under way are marked as interrupted.
-        """
+    def finish(self, beside: Callable[[], None] = lambda: None) -> None:
+        """Carry everything out; `beside` is done here while the first workers start."""
         self.begin()
-        try:
-            while self._around.crew.busy or self._waiting:
-                for event in self._around.crew.wait(SECONDS_BETWEEN_LOOKS):
-                    self._hear(event)
-                self.begin()  # machines of a cluster come when they please
-                self._file(wait=False)
-                self._keep_board()
-            self._file(wait=True)
-        except KeyboardInterrupt:
-            self._interrupt()
-            raise
+        beside()
+        while self._around.crew.busy or self._waiting:
+            for event in self._around.crew.wait(SECONDS_BETWEEN_LOOKS):
+                self._hear(event)
+            self.begin()  # machines of a cluster come when they please
+            self._file(wait=False)
+            self._keep_board()
+        self._file(wait=True)
 
     def _pick(self, place: int) -> Bundle:
         """The next bundle for this worker: a network it has warm, and no activations that others compute now."""
@@ -102,12 +95,8 @@ class Execution:
         """Whether the run is ours now; another process that is at it keeps it."""
         if run.record.run_id in self._locks:
             return True
-        folder = self._around.directory / ".locks"
-        folder.mkdir(exist_ok=True)
-        lock = FileLock(folder / run.record.run_id)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
+        lock = claims.claim(self._around.directory, run.record.run_id)
+        if lock is None:
             self._around.terminal.say(f"{run.record.run_id} is being run by another process")
             return False
         if self._is_done_elsewhere(run):
@@ -120,13 +109,15 @@ class Execution:
         """Whether another process has finished the run since this sweep was planned."""
         with contextlib.suppress(store.BrokenRecord):
             found = store.load_record(store.run_directory(self._around.directory, run.record.run_id))
-            return found.finished and run.job.sweep.rerun == "missing" and run.job.sweep.stale == "keep"
+            return found.finished and not is_wanted(run, found)
         return False
 
     def _start(self, runs: tuple[Planned, ...], place: int, network: str) -> None:
         """Hand the runs over, first to the worker, then to those who watch."""
         directory, crew, tracker, terminal, _ = self._around
-        started = [run.record.model_copy(update={"status": "running", "started": _now()}) for run in runs]
+        around = {**crew.environment(place), "threads": runs[0].job.machine.threads}
+        begun = {"status": "running", "started": environment.now(), "environment": around}
+        started = [run.record.model_copy(update=begun) for run in runs]
         for run, record in zip(runs, started, strict=True):
             store.write_config(directory, record.run_id, run.job.spec)
             store.write_record(directory, record)
@@ -177,8 +168,7 @@ class Execution:
 
     def _end(self, record: RunRecord, status: Status, failure: Failure) -> RunRecord:
         """The record of a run that ended without its worker's word, written."""
-        update = {"status": status, "failure": failure, "environment": environment.describe()}
-        ended = record.model_copy(update=update)
+        ended = record.model_copy(update={"status": status, "failure": failure})
         store.write_record(self._around.directory, ended)
         return ended
 
@@ -207,13 +197,12 @@ class Execution:
                 "begun: mend the cause and give the same command again, or raise sweep.max_consecutive_failures"
             )
 
-    def _interrupt(self) -> None:
-        """Mark what was under way and end the workers."""
-        orders = self._around.crew.busy
+    def interrupt(self) -> None:
+        """End the workers and mark what was under way."""
         self._around.crew.stop()
         message = "interrupted; the same command again runs it"
-        for assignment in (one for order in orders for one in order.runs):
-            record = self._record(assignment)
+        for run_id in list(self._locks):
+            record = store.load_record(store.run_directory(self._around.directory, run_id))
             if record.status == "running":
                 record = self._end(record, "interrupted", Failure(kind="KeyboardInterrupt", message=message))
             self._conclude(record)
@@ -226,8 +215,3 @@ class Execution:
             begun = time.monotonic()
             self._around.terminal.say_best(publish.board(self._around.directory).board)
             self._board_took, self._board_made = time.monotonic() - begun, time.monotonic()
-
-
-def _now() -> str:
-    """The time, UTC, to the second."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from backbones import registry
-from benchmark import environment, store
+from benchmark import claims, environment, store
 from benchmark.bundles import Bundle, Todo, bundles, work
 from benchmark.jobs import Job
-from benchmark.records import RunRecord
+from benchmark.records import RunRecord, software
 from benchmark.terminal import Terminal
 from datasets.manifest import Manifest
 from datasets.pixels import pixels
@@ -67,6 +67,8 @@ class Plan(NamedTuple):
     """How many of those to be done were tried before, by the status they ended in."""
     stale: int
     """Kept results of other code or other library versions."""
+    under_way: int
+    """Runs that another process is at now; they are left to it."""
     broken: list[store.BrokenRun]
     """Asked runs whose files are damaged; they are done again."""
 
@@ -119,8 +121,10 @@ def plan(directory: Path, planned: Sequence[Planned]) -> Plan:
     one = next(iter(asked.values()))
     _require_one_board(directory, one.record, [*known.values(), *(each.record for each in asked.values())])
     sweep = one.job.sweep
-    stale = {run_id for run_id in known.keys() & asked.keys() if known[run_id].finished and is_stale(known[run_id])}
-    todo = [run for run in asked.values() if _is_wanted(run, known.get(run.record.run_id), stale)]
+    stale = [run_id for run_id in known.keys() & asked.keys() if known[run_id].finished and is_stale(known[run_id])]
+    under_way = {run_id for run_id in known.keys() & asked.keys() if claims.is_under_way(directory, known[run_id])}
+    wanted = [run for run in asked.values() if is_wanted(run, known.get(run.record.run_id))]
+    todo = [run for run in wanted if run.record.run_id not in under_way]
     tried = [known[run.record.run_id].status for run in todo if run.record.run_id in known]
     chosen = {run.record.run_id for run in todo}
     return Plan(
@@ -130,6 +134,7 @@ def plan(directory: Path, planned: Sequence[Planned]) -> Plan:
         finished=sum(known[run_id].finished for run_id in known.keys() & asked.keys() - chosen),
         again=Counter(status for status in tried if status != "pending"),
         stale=len(stale) if sweep.stale == "keep" else 0,
+        under_way=len(wanted) - len(todo),
         broken=[run for run in survey.broken if run.run_id in asked],
     )
 
@@ -143,8 +148,7 @@ def write_manifests(planned: Iterable[Planned]) -> None:
 
 def is_stale(record: RunRecord) -> bool:
     """Whether the result comes from another commit, another change of it, or other library versions."""
-    now, then = environment.describe(), record.environment
-    return any(then.get(key) != now[key] for key in environment.SOFTWARE)
+    return software(record.environment) != software(environment.describe())
 
 
 def seconds(plan: Plan) -> float:
@@ -163,13 +167,13 @@ def seconds(plan: Plan) -> float:
     return SECONDS_TO_START + SECONDS_PER_RUN * len(todo) + work(todo) / speed / launcher.workers_here
 
 
-def _is_wanted(run: Planned, known: RunRecord | None, stale: set[str]) -> bool:
-    """Whether the run shall be done now."""
+def is_wanted(run: Planned, known: RunRecord | None) -> bool:
+    """Whether the run, of which this much is known, shall be done now."""
     sweep = run.job.sweep
     if sweep.rerun in ("all", "never"):
         return sweep.rerun == "all"
     if known is not None and known.finished:
-        return sweep.stale == "rerun" and known.run_id in stale
+        return sweep.stale == "rerun" and is_stale(known)
     return sweep.rerun == "missing" or (known is not None and known.status != "pending")
 
 

@@ -9,8 +9,21 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from types import ModuleType
 
 from benchmark.errors import ConfigurationError
+
+_loaded: dict[str, ModuleType] = {}
+
+
+def sources() -> tuple[Path, ...]:
+    """The files that the loaded plug-ins are written in: the module's own, or all of a package."""
+    found = []
+    for name in sorted(_loaded):
+        file = Path(_loaded[name].__file__ or "")
+        found += sorted(file.parent.rglob("*.py")) if file.name == "__init__.py" else [file]
+    return tuple(file for file in found if file.suffix == ".py")
 
 
 def load_plugin(name: str) -> None:
@@ -21,7 +34,7 @@ def load_plugin(name: str) -> None:
     """
     try:
         with _without_greetings() if "tensorflow" not in sys.modules else nullcontext():
-            importlib.import_module(name)
+            _loaded[name] = importlib.import_module(name)
     except ImportError as error:
         raise ConfigurationError(
             f"found no plug-in {name!r} ({error}); expected an importable module: run from its folder or set PYTHONPATH"

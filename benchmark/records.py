@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -137,3 +139,17 @@ class RunRecord(Fact):
     def finished(self) -> bool:
         """Whether there is a result to rank."""
         return self.status == "ok"
+
+    def again(self, results: str = "results") -> str:
+        """The shell command that computes the run again: a finished one beside its result, another one in its place.
+
+        `command` leaves a finished run as it is; `results` is the folder that holds the sweep's.
+        """
+        if self.finished and isinstance(self.spec, RunSpec):
+            return shlex.join(["bench", "reproduce", f"{results}/{self.sweep}/runs/{self.run_id}"])
+        return self.command
+
+
+def software(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a record's environment says which code computed it: commit, change of it, Python and packages."""
+    return {key: environment.get(key) for key in ("commit", "diff", "python", "versions")}

@@ -13,6 +13,7 @@ from benchmark.board import leaderboard
 from benchmark.errors import ConfigurationError
 from benchmark.predictions import Predictions
 from benchmark.records import RunRecord
+from benchmark.spec import RunSpec
 
 SWEEP = "again"
 """Name of the sweep that the run is repeated in."""
@@ -51,6 +52,11 @@ def words(record: RunRecord, results: Path) -> list[str]:
     Raises:
         ConfigurationError: the run has no result, or its record holds no command of this program.
     """
+    if not isinstance(record.spec, RunSpec):
+        raise ConfigurationError(
+            f"found the baseline {record.run_id}; expected a run that trains a network: missing baselines are computed "
+            f"with every sweep, so delete this one's folder and give {record.command}"
+        )
     if not record.finished:
         raise ConfigurationError(
             f"found the run {record.run_id} with the status {record.status}; expected a finished one: its command "

@@ -94,7 +94,7 @@ def _attempt(manifest: Path, assignment: Assignment, tell: Tell) -> RunRecord:
         outcome = experiment.run(assignment.spec, data, _machine(assignment), functools.partial(tell, "epoch", run_id))
         return _concluded(data, manifest, assignment, outcome, seconds_pixels)
     except Exception as error:  # whatever a model does must not end the sweep: it becomes a status and a traceback
-        return _failed(assignment.planned, error)
+        return _failed(assignment, error)
 
 
 def _concluded(
@@ -102,12 +102,12 @@ def _concluded(
 ) -> RunRecord:
     """The record of a run that trained, its files written; or of one that did not."""
     if isinstance(outcome, Exception):
-        return _failed(assignment.planned, outcome)
+        return _failed(assignment, outcome)
     try:
         record = _finished(_manifest(manifest), assignment, outcome, seconds_pixels)
         return _exhibited(data, assignment, outcome, record) if assignment.job.report.level == "full" else record
     except Exception as error:
-        return _failed(assignment.planned, error)
+        return _failed(assignment, error)
 
 
 def _finished(manifest: Manifest, assignment: Assignment, result: experiment.Result, pixels: float) -> RunRecord:
@@ -224,11 +224,13 @@ def _manifest(path: Path) -> Manifest:
     return Manifest.read_csv(path)
 
 
-def _failed(planned: RunRecord, error: Exception) -> RunRecord:
+def _failed(assignment: Assignment, error: Exception) -> RunRecord:
     """The record of a run that ended in this error, whose traceback is in the log."""
+    planned = assignment.planned
     log.error("the run %s failed", planned.run_id, exc_info=error)
     status, failure = _failure(error)
-    return planned.model_copy(update={"status": status, "failure": failure, "environment": environment.describe()})
+    update = {"status": status, "failure": failure, "environment": _environment(assignment)}
+    return planned.model_copy(update=update)
 
 
 def _failure(error: Exception) -> tuple[Status, Failure]:

@@ -71,10 +71,12 @@ def _compute(directory: Path, jobs: Sequence[Job]) -> int:
         from benchmark.tracking import NoTracker  # noqa: PLC0415
 
         illustrator = Illustrator(directory, job.figures.format if job.report.level == "full" else None)
+        execution = Execution(plan, Surroundings(directory, crew, NoTracker(), terminal, illustrator))
         try:
             with terminal:
-                Execution(plan, Surroundings(directory, crew, NoTracker(), terminal, illustrator)).finish()
+                execution.finish()
         except KeyboardInterrupt:
+            execution.interrupt()
             return INTERRUPTED
         finally:
             illustrator.close()

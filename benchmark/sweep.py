@@ -9,21 +9,20 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmark import baselines, planning, publish, settlement, store, whereabouts
+from benchmark import claims, planning, publish, references, settlement, store, whereabouts
 from benchmark.board import leaderboard
 from benchmark.board.table import Leaderboard
 from benchmark.crew import Crew, LocalCrew
 from benchmark.crew.reach import require_cluster
 from benchmark.errors import DONE, INTERRUPTED, RUNS_FAILED
 from benchmark.jobs import Job
-from benchmark.planning import Plan, Planned
+from benchmark.planning import Plan
 from benchmark.records import RunRecord
 from benchmark.terminal import Terminal
 from datasets.limit import keep_within
-from datasets.pixels import pixels
 
 if TYPE_CHECKING:
-    from benchmark.illustration import Illustrator
+    from benchmark.execution import Surroundings
     from benchmark.tracking import NoTracker, SweepTracker
 
 
@@ -81,6 +80,8 @@ def tell(directory: Path, plan: Plan, carried: Carried, show: Show) -> int:
     terminal = Terminal(directory, job.screen)
     show(carried.board or publish.board(directory).board)
     _tidy(job, terminal)
+    if carried.under_way:
+        terminal.say(f"{_runs(carried.under_way)} under way in another process, which will add the results")
     terminal.say_end(job.tracking, carried.unfinished)
     return INTERRUPTED if carried.interrupted else _exit_code(job, carried.unfinished, len(plan.asked))
 
@@ -96,16 +97,18 @@ class Carried(NamedTuple):
 
     interrupted: bool
     unfinished: list[RunRecord]
-    """The asked runs that have no result."""
+    """The asked runs that have no result, and that nobody is at."""
+    under_way: int
+    """The asked runs that another process is at."""
     board: Leaderboard | None
     """As it was published last; None when there was nothing to do."""
 
 
 def _carry_out_what_is_left(directory: Path, plan: Plan, terminal: Terminal) -> Carried:
     """Carry the plan out, unless everything is there already."""
-    if plan.bundles or _missing_baselines(plan) or settlement.is_unsettled(directory):
+    if plan.bundles or references.missing(plan) or settlement.is_unsettled(directory):
         return carry_out(directory, plan, terminal)
-    return Carried(False, _unfinished(plan, plan.known), None)
+    return Carried(False, *_left(directory, plan, plan.known), None)
 
 
 def carry_out(directory: Path, plan: Plan, terminal: Terminal) -> Carried:
@@ -114,7 +117,6 @@ def carry_out(directory: Path, plan: Plan, terminal: Terminal) -> Carried:
     Raises:
         TrackingUnavailable: MLflow's store cannot be opened.
     """
-    references = _missing_baselines(plan)
     job = next(iter(plan.asked.values())).job
     with hire(directory, plan, terminal) as crew:
         if plan.todo:
@@ -124,31 +126,44 @@ def carry_out(directory: Path, plan: Plan, terminal: Terminal) -> Carried:
 
         tracker = _open_tracker(job)
         illustrator = Illustrator(directory, job.figures.format if job.report.level == "full" else None)
-        execution = Execution(plan, Surroundings(directory, crew, tracker, terminal, illustrator))
+        around = Surroundings(directory, crew, tracker, terminal, illustrator)
+        execution = Execution(plan, around)
         interrupted = False
+
+        def compute_references() -> None:
+            for one in references.missing(plan):
+                references.compute(one, tracker, illustrator)
+
         try:
             with terminal:
-                execution.begin()
-                for one in references:
-                    _run_baselines(one, tracker, illustrator)
-                execution.finish()
+                execution.finish(beside=compute_references)
         except KeyboardInterrupt:
             interrupted = True
-        finally:
-            _require_results(directory, plan)
-            if execution.stopped:
-                terminal.warn(f"stopped: {execution.stopped}")
-            unfinished = _unfinished(plan, store.survey(directory).records)
-            illustrator.close()
-            if illustrator.trouble:
-                terminal.warn(f"warning: the page of a run could not be drawn ({illustrator.trouble})")
-            if illustrator.undrawn:
-                terminal.say(illustrator.undrawn)
-            board = publish.board(directory).board
-            _report(directory, job, board, terminal)
-            tracker.board(board)
-            tracker.close("KILLED" if interrupted else "FAILED" if unfinished else "FINISHED")
-    return Carried(interrupted, unfinished, board)
+            execution.interrupt()  # a second Ctrl-C ends it all, here or below
+        except Exception:
+            _end(plan, around, execution.stopped, interrupted)
+            raise
+        return _end(plan, around, execution.stopped, interrupted)
+
+
+def _end(plan: Plan, around: Surroundings, stopped: str, interrupted: bool) -> Carried:
+    """Publish what is known, with a word on what is missing, and close MLflow's run of the sweep."""
+    directory, _, tracker, terminal, illustrator = around
+    job = next(iter(plan.asked.values())).job
+    _require_results(directory, plan)
+    if stopped:
+        terminal.warn(f"stopped: {stopped}")
+    unfinished, under_way = _left(directory, plan, store.survey(directory).records)
+    illustrator.close()
+    if illustrator.trouble:
+        terminal.warn(f"warning: the page of a run could not be drawn ({illustrator.trouble})")
+    if illustrator.undrawn:
+        terminal.say(illustrator.undrawn)
+    board = publish.board(directory).board
+    _report(directory, job, board, terminal)
+    tracker.board(board)
+    tracker.close("KILLED" if interrupted else "FAILED" if unfinished else "FINISHED")
+    return Carried(interrupted, unfinished, under_way, board)
 
 
 def _require_results(directory: Path, plan: Plan) -> None:
@@ -157,10 +172,11 @@ def _require_results(directory: Path, plan: Plan) -> None:
     Raises:
         ResultsGone: the records that were there when the sweep began are not.
     """
-    gone = [run for run in plan.asked if not (store.run_directory(directory, run) / "record.json").exists()]
+    there = [record.run_id for record in [*plan.known, *(one.record for one in plan.todo)]]
+    gone = [run for run in there if not (store.run_directory(directory, run) / "record.json").exists()]
     if gone:
         raise ResultsGone(
-            f"found {directory} without the records of {len(gone)} of {len(plan.asked)} runs that were there before (a "
+            f"found {directory} without the records of {len(gone)} of {len(there)} runs that were there before (a "
             "disk or network drive that went away?); expected them to stay: bring it back and give the same command "
             "again, which finishes the rest"
         )
@@ -200,6 +216,8 @@ def _warn(plan: Plan, terminal: Terminal) -> None:
     """Say what of the earlier results is not as it was, or was not computed as it would be now."""
     for run in plan.broken:
         terminal.warn(f"warning: {run.sentence.partition(':')[0]}; the run is done again")
+    if plan.under_way:
+        terminal.say(f"note: {_runs(plan.under_way)} under way in another process and left to it")
     if plan.stale:
         terminal.say(
             f"note: {plan.stale} of the finished runs were computed by other code or library versions: "
@@ -207,28 +225,9 @@ def _warn(plan: Plan, terminal: Terminal) -> None:
         )
 
 
-def _missing_baselines(plan: Plan) -> list[Planned]:
-    """A run of every split whose reference rows are not there yet."""
-    found = {record.run_id for record in plan.known if record.finished}
-    splits = {one.data.path: one for one in plan.asked.values()}
-    return [
-        one
-        for one in splits.values()
-        if {record.run_id for record in baselines.planned(one.record, one.job.spec.dataset)} - found
-    ]
-
-
-def _run_baselines(planned: Planned, tracker: SweepTracker | NoTracker, illustrator: Illustrator) -> None:
-    """The reference rows, computed once a split: a candidate that does not beat them has learnt nothing."""
-    job, manifest = planned.job, planned.data.manifest
-    for record in baselines.planned(planned.record, job.spec.dataset):
-        tracker.start(record, manifest)
-        small = pixels(manifest, baselines.SIZE, "squish", job.paths.cache, job.machine.workers, None)
-        finished, predictions = baselines.run(record, manifest, small.array)
-        store.write_predictions(job.directory, record.run_id, "test", predictions.test)
-        store.write_predictions(job.directory, record.run_id, "val", predictions.val)
-        store.write_record(job.directory, finished)
-        illustrator.draw(finished)  # the execution sends it with the runs whose pages are drawn
+def _runs(number: int) -> str:
+    """`1 run is`, `2 runs are`."""
+    return "1 run is" if number == 1 else f"{number} runs are"
 
 
 def _tidy(job: Job, terminal: Terminal) -> None:
@@ -240,9 +239,11 @@ def _tidy(job: Job, terminal: Terminal) -> None:
         )
 
 
-def _unfinished(plan: Plan, records: Sequence[RunRecord]) -> list[RunRecord]:
-    """Those of the asked runs among the records that have no result."""
-    return [record for record in records if record.run_id in plan.asked and not record.finished]
+def _left(directory: Path, plan: Plan, records: Sequence[RunRecord]) -> tuple[list[RunRecord], int]:
+    """Those of the asked runs without a result that nobody is at, and how many others another process is at."""
+    without = [record for record in records if record.run_id in plan.asked and not record.finished]
+    unfinished = [record for record in without if not claims.is_under_way(directory, record)]
+    return unfinished, len(without) - len(unfinished)
 
 
 def _exit_code(job: Job, unfinished: list[RunRecord], asked: int) -> int:

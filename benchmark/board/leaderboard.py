@@ -12,6 +12,7 @@ from benchmark.board.columns import KINDS, typed
 from benchmark.board.costs import costs_csv
 from benchmark.board.evidence import Evidence, Load, collect
 from benchmark.board.markdown import to_markdown
+from benchmark.board.origins import several_origins
 from benchmark.board.runs import runs_csv
 from benchmark.board.table import FailedRun, Leaderboard, to_csv
 from benchmark.records import RunRecord
@@ -68,7 +69,7 @@ def build(records: Sequence[RunRecord], predictions: Load, primary: str) -> Lead
     rows.tell_apart(table, candidates)
     if not ranked:
         lines.append("No candidate is complete: there is nothing to rank." if records else "No runs yet.")
-    lines += sentences.unranked(candidates)
+    lines += [*sentences.unranked(candidates), *several_origins(records)]
     return Leaderboard(typed(table, KINDS), tuple(lines), _failures(candidates), primary)
 
 

@@ -18,7 +18,7 @@ def runs_csv(records: Sequence[RunRecord]) -> str:
     keys = list(RUN_COLUMNS)
     for prefix in ("spec.", "test_", "val_", "parameters_", "cost_"):
         keys += list(dict.fromkeys(key for line in lines for key in line if key.startswith(prefix)))
-    keys += ["failure_kind", "failure_message", "command"]
+    keys += ["commit", "diff", "python", "failure_kind", "failure_message", "command"]
     return csv_text([keys, *([line.get(key, "") for key in keys] for line in lines)])
 
 
@@ -32,6 +32,7 @@ def _run(record: RunRecord) -> dict[str, str]:
         "seed": str(record.seed),
         "fold": _text(spec.get("dataset.fold")),
         "started": record.started,
+        **{key: _text(record.environment.get(key)) for key in ("commit", "diff", "python")},
         "failure_kind": record.failure.kind if record.failure else "",
         "failure_message": record.failure.message if record.failure else "",
         "command": record.command,

@@ -9,12 +9,12 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from benchmark import store
+from benchmark import claims, store
 from benchmark.cli.boards import Sweep, load_records, show
 from benchmark.cli.output import Format, FormatOption, echo
 from benchmark.records import Failure, RunRecord
 
-WAITING = ("pending", "running")
+KILLED = Failure(kind="", message="the sweep that was at it ended without a word; the same command again does it")
 LEAST_LINES = 20
 """Lines of a log that are shown where it holds no traceback."""
 _TRACEBACK = "Traceback (most recent call last)"
@@ -38,7 +38,8 @@ class Failed(NamedTuple):
 def failures(directory: Sweep, format: FormatOption = Format.TABLE, lines: Most = 60) -> None:
     """List the runs without a result: why, with the traceback of what nobody expected, and how to run them again.
 
-    Runs that failed alike are listed together, and the log of the first is shown where the sentence does not say all.
+    A run whose sweep was killed counts as interrupted. Runs that failed alike are listed together, and the log of
+    the first is shown where the sentence does not say all.
     JSON and CSV hold one row a run, each with the end of its log.
 
     \b
@@ -47,8 +48,10 @@ def failures(directory: Sweep, format: FormatOption = Format.TABLE, lines: Most 
       bench failures results/digits --lines 0
       bench failures results/digits --format json
     """
-    records = load_records(directory)
-    failed = [_failed(directory, record, lines) for record in records if record.status not in ("ok", *WAITING)]
+    records = [record for record in load_records(directory) if not record.finished]
+    under_way = {record.run_id for record in records if claims.is_under_way(directory, record)}
+    tried = [one for one in records if one.status != "pending" and one.run_id not in under_way]
+    failed = [_failed(directory, record, lines) for record in tried]
     if format is not Format.TABLE:
         show(Failed._fields, failed, format)
         return
@@ -57,15 +60,20 @@ def failures(directory: Sweep, format: FormatOption = Format.TABLE, lines: Most 
         alike.setdefault((run.status, run.kind, run.message), []).append(run)
     for runs in sorted(alike.values(), key=len, reverse=True):
         echo("\n".join(_told(runs, with_log=lines > 0)) + "\n\n")
-    waiting = sum(record.status in WAITING for record in records)
-    noun = "run" if len(failed) == 1 else "runs"
-    echo(f"{len(failed)} {noun} failed" + (f", {waiting} not yet run" if waiting else ""))
+    waiting = len(records) - len(tried) - len(under_way)
+    counts = [f"{len(failed)} {'run' if len(failed) == 1 else 'runs'} failed"]
+    counts += [f"{len(under_way)} under way"] if under_way else []
+    counts += [f"{waiting} not yet run"] if waiting else []
+    echo(", ".join(counts))
 
 
 def _failed(directory: Path, record: RunRecord, lines: int) -> Failed:
-    log = store.run_directory(directory, record.run_id) / "log.txt"
-    kind, message = (record.failure.kind, record.failure.message) if record.failure else ("", "")
-    return Failed(record.run_id, record.status, kind, message, str(log), record.command, log_end(log, lines))
+    """The run in text; a worker that ended before its run began has printed to the log of the workers."""
+    own, workers = store.run_directory(directory, record.run_id) / "log.txt", directory / "worker.log"
+    log = workers if workers.is_file() and not own.is_file() else own
+    status, failure = ("interrupted", KILLED) if record.status == "running" else (record.status, record.failure)
+    kind, message = (failure.kind, failure.message) if failure else ("", "")
+    return Failed(record.run_id, status, kind, message, str(log), record.command, log_end(log, lines))
 
 
 def _told(runs: Sequence[Failed], with_log: bool) -> list[str]:
@@ -75,13 +83,11 @@ def _told(runs: Sequence[Failed], with_log: bool) -> list[str]:
     reason = Failure(kind=first.kind, message=first.message).told
     told = [f"{count}{first.status}" + (f": {reason}" if reason else ""), f"  log: {first.log}"]
     if with_log and not _says_all(first):
-        elsewhere = Path(first.log).parents[2] / "worker.log"
-        told += [f"    {line}" for line in first.end.splitlines()] or [f"    (nothing to show; see {elsewhere})"]
-    if first.status == "timeout":
-        again = "  again: the sweep's command with a higher sweep.timeout_minutes; with the same one they end alike"
-        return [*told, *(f"  {run.run}" for run in runs), again]
+        told += [f"    {line}" for line in first.end.splitlines()] or ["    (nothing to show)"]
     for run in runs:
         told += [f"  {run.run}", f"    again: {run.command}"]
+    if first.status == "timeout":
+        told.append("  give it with a higher sweep.timeout_minutes: with the same one it ends alike")
     return told
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
@@ -23,6 +22,7 @@ from benchmark.crew.parcels import Parcel, pack, receive
 from benchmark.crew.reach import ClusterUnavailable, not_there, require_cluster
 from benchmark.errors import first_line
 from benchmark.jobs import Job, Order
+from benchmark.records import software
 
 SECONDS_OF_PATIENCE = 30.0
 """So long nobody is told that Ray has found no room."""
@@ -90,6 +90,12 @@ class RayCrew:
         """The network that the worker of this place had last."""
         return self._places[place].network
 
+    def environment(self, place: int) -> dict[str, Any]:
+        """Code, packages and machine of this place, whose actor runs."""
+        sight = self._places[place].sight
+        assert sight is not None
+        return sight.environment
+
     def warm_up(self, job: Job) -> None:
         """Nothing to do: Ray has been starting the actors since they were asked for."""
 
@@ -126,7 +132,7 @@ class RayCrew:
         """A place whose actor Ray starts when and where there is room."""
         hired: Any = ray.remote(Node).options(**self._needs, max_restarts=0)
         actor = hired.remote(str(self._options.scratch) if self._options.scratch else None)
-        return _Place(actor, actor.look.remote(str(self._mark), self._mark.name))
+        return _Place(actor, actor.look.remote(str(self._mark), self._mark.name, self._job.plugins))
 
     def _refill(self, place: _Place) -> None:
         """Another actor for a place that has lost its own."""
@@ -148,8 +154,7 @@ class RayCrew:
             place.sight = place.sight._replace(shares_disk=self._options.shared_disk)
         if place.sight.host not in self._hosts:
             self._hosts.add(place.sight.host)
-            here = environment.describe()
-            if place.sight.software != json.loads(json.dumps({key: here[key] for key in environment.SOFTWARE})):
+            if software(place.sight.environment) != software(environment.describe()):
                 self._say(f"warning: {place.sight.host} has other code or library versions: its results will be stale")
             if not place.sight.shares_disk:
                 self._say(f"{place.sight.host} does not share this disk: pictures are sent there, results come back")

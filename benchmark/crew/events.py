@@ -51,6 +51,9 @@ class Crew(Protocol):
     def network(self, place: int) -> str:
         """The network, as `sharing.network` names it, that the worker of this place had last."""
 
+    def environment(self, place: int) -> dict[str, Any]:
+        """What runs at this place, idle now, are computed with, as records have it."""
+
     def warm_up(self, job: Job) -> None:
         """Start what takes long to start: a job like this one comes."""
 

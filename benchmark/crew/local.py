@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import selectors
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from benchmark import environment
 from benchmark.crew.events import Event
@@ -43,6 +43,10 @@ class LocalCrew:
         """The network that the worker of this place had last."""
         worker = self._workers[place]
         return worker.network if worker else ""
+
+    def environment(self, place: int) -> dict[str, Any]:
+        """Code, packages and machine, the same at every place."""
+        return environment.describe()
 
     def warm_up(self, job: Job) -> None:
         """Let the first worker load Keras."""
@@ -86,8 +90,7 @@ class LocalCrew:
             self._remove(place)
 
     def _remove(self, place: int) -> None:
-        worker = self._workers[place]
+        worker, self._workers[place] = self._workers[place], None  # first, as a second Ctrl-C may come at any line
         if worker is not None:
             self._selector.unregister(worker.events)
             worker.stop()
-            self._workers[place] = None

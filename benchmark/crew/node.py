@@ -6,7 +6,7 @@ import getpass
 import os
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from benchmark import environment
 from benchmark.crew.local import LocalCrew
 from benchmark.crew.parcels import Parcel, collect, unpack
 from benchmark.jobs import Order
+from benchmark.plugins import load_plugin
 from datasets.limit import keep_within
 
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -27,8 +28,8 @@ class Sight(NamedTuple):
     host: str
     shares_disk: bool
     """Whether the sweep's folder is there too, with the same content."""
-    software: dict[str, Any]
-    """Commit, change of it and library versions, as records have them."""
+    environment: dict[str, Any]
+    """Code, packages and machine, as records have them."""
 
 
 class Said(NamedTuple):
@@ -50,12 +51,13 @@ class Node:
         self._machine.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._crew = LocalCrew(self._machine / f"worker-{os.getpid()}.log", 1)
 
-    def look(self, mark: str, content: str) -> Sight:
-        """This machine; `mark` is a file of the sweep's folder with this content."""
+    def look(self, mark: str, content: str, plugins: Sequence[str]) -> Sight:
+        """This machine, its plug-ins loaded; `mark` is a file of the sweep's folder with this content."""
+        for plugin in plugins:
+            load_plugin(plugin)
         path = Path(mark)
         shares = path.is_file() and path.read_text("utf-8") == content
-        now = environment.describe()
-        return Sight(socket.gethostname(), shares, {key: now[key] for key in environment.SOFTWARE})
+        return Sight(socket.gethostname(), shares, environment.describe())
 
     def carry_out(self, text: str, network: str, parcel: Parcel | None) -> Iterator[Said]:
         """Carry the order out; with a parcel in a folder of this machine's own."""

@@ -71,6 +71,7 @@ def load_runs(directory: str | os.PathLike[str]) -> pd.DataFrame:
       `spec.baseline` says which it is, and `spec.dataset` (the data set's name), `spec.image_size` (pixels a side, 0
       without one) and `spec.fold` stand in place of all options;
     - `test_<metric>`, `val_<metric>`; `parameters_<which>`; `cost_<what>` (seconds, megabytes, epochs);
+    - `commit`, `diff` (checksum of what is in no commit) and `python` of the code that computed it;
     - `failure_kind`, `failure_message`; `command`, which does the run again.
 
     A column takes its type from its values; one without any is Int64, whatever the option would be.

@@ -139,6 +139,7 @@ def draw(directory: Path, found: Survey, board: Leaderboard | None = None) -> Re
         spent=sweep_facts.spent(records),
         environments=sweep_facts.environments(records),
         commands=_commands(board, candidates, labels),
+        results=directory.resolve().parent.name,
     )
     figures: dict[str, Plot | Heat] = (
         {"intervals": sweep_figures.forest_figure(board, labels)} if len(board.ranked) else {}

@@ -101,7 +101,10 @@ def note(record: RunRecord) -> str:
     if record.failure:
         lines.append(f"{record.status}: {escaped(record.failure.told)}")
     lines += [f"- {escaped(sentence)}" for sentence in record.notes]
-    return "\n\n".join([*lines, f"`{record.run_id}`", "To run it again:", f"```\n{record.command}\n```"])[:5000]
+    lines += [f"`{record.run_id}`", "To run it again:", f"```\n{record.again()}\n```"]
+    if record.again() != record.command:
+        lines += ["without its folder:", f"```\n{record.command}\n```"]
+    return "\n\n".join(lines)[:5000]
 
 
 def readable(record: RunRecord) -> str:

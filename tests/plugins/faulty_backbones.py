@@ -66,6 +66,14 @@ def sleeping_once(pixels: Any, spec: BackboneSpec) -> Any:
     return tiny(pixels, spec)
 
 
+@backbone(**TINY)
+def waiting(pixels: Any, spec: BackboneSpec) -> Any:
+    """Waits until the mark is there."""
+    while not Path(os.environ["MARK"]).exists():
+        time.sleep(0.1)
+    return tiny(pixels, spec)
+
+
 def _once(act: Callable[[], None]) -> None:
     """Act unless the file that MARK names is there; it is there from now on."""
     mark = Path(os.environ["MARK"])

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from benchmark import store
 from benchmark.cli import run
@@ -61,7 +62,7 @@ def test_runs_that_failed_alike_are_told_once_with_their_last_traceback(
     assert "again: python -m benchmark a0" in said
     assert "again: python -m benchmark a1" in said
     assert "crashed: SIGKILL: gone" in said
-    assert f"see {directory / 'worker.log'}" in said
+    assert "(nothing to show)" in said
     assert said.endswith("3 runs failed, 1 not yet run\n")
     assert "\x1b" not in said
 
@@ -122,4 +123,28 @@ def test_a_run_that_took_too_long_is_not_said_to_be_run_again_as_it_was(
     run(["failures", str(directory)])
     said = capsys.readouterr().out
     assert "2 runs timeout: the run took longer" in said
+    assert said.count("again: python -m benchmark c0") == 2
     assert said.count("with a higher sweep.timeout_minutes") == 1
+
+
+def test_a_run_whose_sweep_was_killed_is_interrupted_and_one_of_a_living_sweep_is_under_way(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    template = store.load_record(store.run_directory(directory, "c0"))
+    for name in ("k0", "l0"):
+        store.write_record(directory, template.model_copy(update={"run_id": name, "status": "running"}))
+    with FileLock(directory / ".locks" / "l0"):
+        run(["failures", str(directory)])
+    said = capsys.readouterr().out
+    assert "interrupted: the sweep that was at it ended without a word" in said
+    assert "  k0\n    again: python -m benchmark c0" in said
+    assert "  l0\n" not in said
+    assert said.endswith("4 runs failed, 1 under way, 1 not yet run\n")
+
+
+def test_the_log_that_is_named_is_there(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (directory / "worker.log").write_text("could not load the plug-in\n")
+    run(["failures", str(directory)])
+    said = capsys.readouterr().out
+    assert f"log: {directory / 'worker.log'}\n    could not load the plug-in" in said
+    assert f"log: {store.run_directory(directory, 'a0') / 'log.txt'}" in said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -95,6 +96,27 @@ def test_what_cannot_be_reproduced_is_said_in_a_sentence(
     store.write_record(tmp_path / "other", other)
     assert run(["reproduce", str(tmp_path / "other" / "runs" / record.run_id)]) == 1
     assert "expected python -m benchmark" in capsys.readouterr().err
+
+
+def test_a_baseline_says_how_it_is_computed_again_and_that_is_so(
+    sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "once"
+    shutil.copytree(sweep, copy)
+    records = {record.run_id: record for record in store.load_records(copy)}
+    [first, _] = [record for record in records.values() if not isinstance(record.spec, RunSpec)]
+    folder = store.run_directory(copy, first.run_id)
+    assert run(["reproduce", str(folder)]) == 1
+    assert "missing baselines are computed with every sweep" in capsys.readouterr().err
+    shutil.rmtree(folder)
+    words = [*shlex.split(first.command)[1:], f"paths.results={tmp_path}", "tracking=none"]
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    again = {record.run_id: record for record in store.load_records(copy)}
+    assert again[first.run_id].test == first.test
+    assert again[first.run_id].environment["commit"] == first.environment["commit"]
+    assert again[first.run_id].started
+    assert the_run(copy).started == the_run(sweep).started
 
 
 def test_mlflow_loads_the_model_and_it_says_the_same(sweep: Path) -> None:

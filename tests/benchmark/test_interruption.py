@@ -1,0 +1,176 @@
+"""A sweep that is interrupted, killed or not alone in its folder leaves true records, and the same command ends it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from benchmark import claims, store
+from benchmark.cli import run
+from benchmark.records import RunRecord
+from benchmark.spec import RunSpec
+
+PLUGINS = Path(__file__).resolve().parent.parent / "plugins"
+WORDS = ["-m", "dataset.max_per_class=15", "training.epochs=1", "dataset.image_size=16", "plugins=[faulty_backbones]",
+         "report.level=none", "machine.measure_latency=false", "machine.threads=1", "sweep.name=s",
+         "backbone.name=tiny,waiting"]  # fmt: skip
+
+
+class Folder:
+    """A results folder in which sweeps are started; `waiting` runs end when `let_go` was called."""
+
+    def __init__(self, results: Path) -> None:
+        self.results, self._mark, self._begun = results, results / "mark", list[subprocess.Popen[str]]()
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Begin a sweep."""
+        environ = {**os.environ, "PYTHONPATH": str(PLUGINS), "MARK": str(self._mark)}
+        command = [sys.executable, "-m", "benchmark", *WORDS, f"paths.results={self.results}", *words]
+        sweep = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environ)
+        self._begun.append(sweep)
+        return sweep
+
+    def until_it_waits(self, sweep: subprocess.Popen[str]) -> None:
+        """Wait until everything but the waiting run is done."""
+        while sweep.poll() is None and not (self._status("tiny") == "ok" and self._status("waiting") == "running"):
+            time.sleep(0.2)
+        assert sweep.poll() is None, sweep.communicate()[0]
+
+    def let_go(self) -> None:
+        self._mark.touch()
+
+    def records(self) -> dict[str, RunRecord]:
+        """Of the networks, by backbone."""
+        found = store.survey(self.results / "s").records if (self.results / "s").is_dir() else []
+        return {one.spec.backbone.name: one for one in found if isinstance(one.spec, RunSpec)}
+
+    def _status(self, backbone: str) -> str:
+        record = self.records().get(backbone)
+        return record.status if record else ""
+
+    def end(self) -> None:
+        """Leave no process behind."""
+        for sweep in self._begun:
+            sweep.kill()
+            sweep.wait()
+            if sweep.stdout:
+                sweep.stdout.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Folder]:
+    folder = Folder(tmp_path)
+    yield folder
+    folder.end()
+
+
+def once(sweep: subprocess.Popen[str]) -> None:
+    sweep.send_signal(signal.SIGINT)
+
+
+def twice(sweep: subprocess.Popen[str]) -> None:
+    sweep.send_signal(signal.SIGINT)
+    time.sleep(0.1)
+    sweep.send_signal(signal.SIGINT)
+
+
+def terminate(sweep: subprocess.Popen[str]) -> None:
+    sweep.send_signal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("stop", [once, terminate])
+def test_an_interrupted_sweep_says_so_everywhere_and_the_same_command_ends_it(
+    folder: Folder, stop: Callable[[subprocess.Popen[str]], None]
+) -> None:
+    sweep = folder.start()
+    folder.until_it_waits(sweep)
+    stop(sweep)
+    said = sweep.communicate()[0]
+    assert sweep.returncode == 130, said
+    assert "Traceback" not in said
+    assert {name: one.status for name, one in folder.records().items()} == {"tiny": "ok", "waiting": "interrupted"}
+    stopped = folder.records()["waiting"]
+    assert stopped.environment["threads"] == 1
+    assert stopped.environment["commit"] == folder.records()["tiny"].environment["commit"]
+    assert mlflow_statuses(folder) == {"tiny": "FINISHED", "waiting": "KILLED", "": "KILLED"}
+    folder.let_go()
+    said = (sweep := folder.start()).communicate()[0]
+    assert sweep.returncode == 0, said
+    assert "1 interrupted -> again" in said
+    assert mlflow_statuses(folder) == {"tiny": "FINISHED", "waiting": "FINISHED", "": "FINISHED"}
+
+
+def test_a_sweep_interrupted_twice_ends_and_the_same_command_finishes_it(folder: Folder) -> None:
+    sweep = folder.start("tracking=none")
+    folder.until_it_waits(sweep)
+    twice(sweep)
+    said = sweep.communicate()[0]
+    assert sweep.returncode == 130, said
+    assert "Traceback" not in said
+    assert folder.records()["waiting"].status in ("interrupted", "running")
+    folder.let_go()
+    said = (sweep := folder.start("tracking=none")).communicate()[0]
+    assert sweep.returncode == 0, said
+
+
+def test_after_a_kill_the_run_under_way_is_listed_as_interrupted(
+    folder: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep = folder.start("tracking=none")
+    folder.until_it_waits(sweep)
+    sweep.kill()
+    sweep.communicate()
+    killed = folder.records()["waiting"]
+    assert killed.status == "running"
+    assert killed.environment["threads"] == 1
+    assert not claims.is_under_way(folder.results / "s", killed)
+    assert run(["failures", str(folder.results / "s")]) == 0
+    said = capsys.readouterr().out
+    assert "interrupted: the sweep that was at it ended without a word" in said
+    assert f"again: {killed.command}" in said
+    assert "1 run failed\n" in said
+
+
+def test_two_sweeps_in_one_folder_leave_each_other_their_runs(folder: Folder) -> None:
+    first = folder.start("tracking=none")
+    folder.until_it_waits(first)
+    second = folder.start("tracking=none", "seed=0,1", "backbone.name=tiny,waiting")
+    while second.poll() is None and len(store.survey(folder.results / "s").records) < 6:
+        time.sleep(0.2)
+    folder.let_go()
+    said = second.communicate()[0]
+    assert second.returncode == 0, said
+    assert "1 run is under way in another process and left to it" in said
+    assert "interrupted" not in said
+    said = first.communicate()[0]
+    assert first.returncode == 0, said
+    assert {record.status for record in store.survey(folder.results / "s").records} == {"ok"}
+
+
+def test_the_sweep_that_ends_first_does_not_count_what_the_other_is_at_as_failed(folder: Folder) -> None:
+    first = folder.start("tracking=none")
+    folder.until_it_waits(first)
+    second = folder.start("tracking=none")
+    said = second.communicate()[0]
+    assert second.returncode == 0, said
+    assert "1 run is under way in another process, which will add the results" in said
+    assert "without a result" not in said
+    folder.let_go()
+    assert first.wait() == 0
+
+
+def mlflow_statuses(folder: Folder) -> dict[str, str]:
+    """Of the runs of networks by backbone, and of the sweep's own by nothing."""
+    client = MlflowClient(f"sqlite:///{folder.results}/mlflow.db")
+    [experiment] = [one for one in client.search_experiments() if one.name == "digits"]
+    runs = client.search_runs([experiment.experiment_id], "tags.kind = 'run'")
+    [parent] = client.search_runs([experiment.experiment_id], "tags.kind = 'sweep'")
+    return {**{one.data.tags["backbone"]: one.info.status for one in runs}, "": parent.info.status}
