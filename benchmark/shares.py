@@ -80,6 +80,8 @@ def _compute(directory: Path, jobs: Sequence[Job]) -> int:
             return INTERRUPTED
         finally:
             illustrator.close()
+            if illustrator.trouble:
+                terminal.warn(f"warning: the page of a run could not be drawn ({illustrator.trouble})")
     return DONE
 
 
