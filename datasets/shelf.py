@@ -41,7 +41,10 @@ def open_whole(folder: Path, shape: Shape) -> Map:
     Raises:
         Damaged: a file is missing, cut off or changed.
     """
-    found = _open(folder, shape, "r")
+    try:
+        found = _open(folder, shape, "r")
+    except OSError as error:
+        raise Damaged(str(error)) from error
     spread = np.linspace(0, shape[0] - 1, min(shape[0], _ROWS_CHECKED)).astype(int)
     if not found.crc.all() or not all(is_intact(found, row) for row in spread):
         raise Damaged("rows do not fit their checksums")
@@ -118,7 +121,7 @@ def open_any(folder: Path, shape: Shape) -> Map | None:
     """The map in the folder as it is, read-only; None if its files do not fit each other."""
     try:
         return _open(folder, shape, "r")
-    except Damaged:
+    except (Damaged, OSError):
         return None
 
 
@@ -126,7 +129,7 @@ def _open(folder: Path, shape: Shape, mode: str) -> Map:
     try:
         squares = np.lib.format.open_memmap(folder / PIXELS, mode=mode)
         crc = np.lib.format.open_memmap(folder / CRC, mode=mode)
-    except (OSError, ValueError, EOFError) as error:
+    except (ValueError, EOFError) as error:
         raise Damaged(str(error).splitlines()[0]) from error
     if squares.shape != shape or squares.dtype != np.uint8 or crc.shape != shape[:1]:
         raise Damaged("its header does not fit")

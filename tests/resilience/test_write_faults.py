@@ -26,40 +26,33 @@ from benchmark.store import files, writing
 from datasets.manifest import COLUMNS, REJECTED_COLUMNS, Manifest
 
 FAULTS = (errno.ENOSPC, errno.EIO, errno.EACCES)
-STEPS = ("mkstemp", "write", "replace")
-"""Where a write can fail: before there is a file, in the middle of it, and when it takes its place."""
 
 
 class Disk:
-    """Counts the writes below a folder and lets one of them fail."""
+    """Counts the writes below a folder and lets one of them fail in its middle; test_refused_calls.py does the rest."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.writes = 0
         self._fails_at = -1
         self._fault = 0
-        self._step = ""
         replacing = store.replacing
 
         @contextmanager
         def failing(path: Path) -> Iterator[Path]:
             self.writes += 1
-            fails = self.writes == self._fails_at
-            if fails and self._step == "mkstemp":
-                raise OSError(self._fault, os.strerror(self._fault), str(path))
             with replacing(path) as temporary:
                 yield temporary
-                if fails and self._step == "write":
+                if self.writes == self._fails_at:
                     with temporary.open("r+b") as file:  # what a full disk leaves
                         file.truncate(temporary.stat().st_size // 2)
-                if fails:
                     raise OSError(self._fault, os.strerror(self._fault), str(path))
 
         for module in (store, files, writing):
             monkeypatch.setattr(module, "replacing", failing)
 
-    def fail(self, at: int, fault: int, step: str) -> None:
+    def fail(self, at: int, fault: int) -> None:
         """Let the write with this number fail, counted from 1."""
-        self.writes, self._fails_at, self._fault, self._step = 0, at, fault, step
+        self.writes, self._fails_at, self._fault = 0, at, fault
 
     def mend(self) -> None:
         """Let every write be well."""
@@ -96,16 +89,15 @@ WRITES = 9
 """Of one run: five files and the four of the board."""
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("at", range(1, WRITES + 1))
 def test_a_write_that_fails_costs_at_most_its_own_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int, step: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int, fault: int
 ) -> None:
-    fault = FAULTS[(at + STEPS.index(step)) % len(FAULTS)]
     directory = tmp_path / "drawn"
     finish(directory, "first")
     disk = Disk(monkeypatch)
-    disk.fail(at, fault, step)
+    disk.fail(at, fault)
     with pytest.raises(OSError, match=re.escape(os.strerror(fault))) as caught:
         finish(directory, "second")
     assert caught.value.errno == fault
