@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmark import planning, settlement, sweep, whereabouts
 from benchmark.board import leaderboard
+from benchmark.completion import carry_out, hire
 from benchmark.crew.process import CREDENTIALS
 from benchmark.errors import DONE, INTERRUPTED
 from benchmark.jobs import Job
@@ -64,7 +65,7 @@ def _compute(directory: Path, jobs: Sequence[Job]) -> int:
         return DONE
     terminal = Terminal(directory, "quiet" if job.screen == "quiet" else "plain")
     terminal.speak_as_one_of_many(note for one in plan.todo for note in one.record.notes)
-    with sweep.hire(directory, plan, terminal) as crew:
+    with hire(directory, plan, terminal) as crew:
         crew.warm_up(job)  # Keras loads there while the rest loads here
         from benchmark.execution import Execution, Surroundings  # noqa: PLC0415 - brings MLflow, which takes seconds
         from benchmark.illustration import Illustrator  # noqa: PLC0415
@@ -91,11 +92,11 @@ def _conclude(directory: Path, jobs: Sequence[Job], show: Show) -> int:
     # A sweep of which nothing is to be begun any more goes on where one ends that has done everything itself.
     plan, terminal = _planned(directory, _with(jobs, "sweep", rerun="never")), Terminal(directory, jobs[0].screen)
     try:
-        carried = sweep.carry_out(directory, plan, terminal)
+        carried = carry_out(directory, plan, terminal)
     except TrackingUnavailable as error:
         terminal.warn(f"warning: {error}; once it answers, `bench mlflow push {directory}` sends everything")
         untracked = _with(_with(jobs, "sweep", rerun="never"), "tracking", enabled=False)
-        carried = sweep.carry_out(directory, _planned(directory, untracked), terminal)
+        carried = carry_out(directory, _planned(directory, untracked), terminal)
         whereabouts.note(directory, jobs[0].tracking)
     return sweep.tell(directory, plan, carried, show)
 
