@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -34,6 +35,13 @@ def _single(composed: DictConfig) -> launching.Ended | None:
 
 def main() -> None:
     """Run the command line and exit with the documented code."""
+    code = _run()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is said and written: one more Ctrl-C changes nothing
+    sys.exit(code)
+
+
+def _run() -> int | str | None:
+    """Run the command line and return what to exit with."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # raise what is wrong instead of printing half of it: it is explained below
     launching.register()
     # Hydra takes -m only in front of the overrides; people put it anywhere.
@@ -41,12 +49,12 @@ def main() -> None:
     try:
         _single()
     except SystemExit as ended:  # argparse's own code for a misused flag is 2, which means broken data here
-        sys.exit(USAGE if ended.code == 2 else ended.code)
+        return USAGE if ended.code == 2 else ended.code
     except KeyboardInterrupt as error:
-        sys.exit(explain(error))
+        return explain(error)
     except Exception as error:  # the outermost frame: every mistake becomes a sentence and an exit code
-        sys.exit(explain(config.in_plain_words(error)))
-    sys.exit(launching.exit_code())
+        return explain(config.in_plain_words(error))
+    return launching.exit_code()
 
 
 if __name__ == "__main__":

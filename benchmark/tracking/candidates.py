@@ -73,7 +73,7 @@ def write(ledger: Ledger, parent: str, board: Leaderboard) -> None:
         by_candidate.setdefault(run.data.tags.get("candidate", ""), []).append(run)
     for position, row in enumerate(rows(board)):
         seeds, earlier = by_candidate.get(row.candidate, []), known.pop(row.candidate, [])
-        mine = next((run for run in earlier if is_whole(run, row)), None)
+        mine = next((run for run in earlier if not differences(run, row)), None)
         note = _note(board.primary, row, reasons.get(row.candidate, ""))
         own = mine.info.run_id if mine else _create(ledger, row, board.primary, Place(sweep, position, seeds, note))
         if mine and mine.info.run_name != row.label:
@@ -84,18 +84,24 @@ def write(ledger: Ledger, parent: str, board: Leaderboard) -> None:
     _describe(ledger, sweep, board, [run for same in runs.values() for run in same])
 
 
-def is_whole(run: Run, row: Row) -> bool:
-    """Whether MLflow's run says what the board's row says."""
-    status = "FINISHED" if row.status in _WELL else "FAILED"
-    return (
-        run.info.status == status
-        and {"status": row.status, **row.tags}.items() <= run.data.tags.items()
-        and run.data.params == row.params
-        and run.data.metrics == row.metrics
-    )
+def differences(run: Run, row: Row) -> list[str]:
+    """What MLflow's run says otherwise than the board's row; numbers may differ behind the twelfth digit."""
+    found = [] if run.info.status == _ending(row) else [f"status {run.info.status}, not {_ending(row)}"]
+    texts = {**run.data.tags, **run.data.params}
+    wanted = {**row.tags, **row.params, "status": row.status}
+    found += [f"{key} {texts.get(key)!r}, not {value!r}" for key, value in wanted.items() if texts.get(key) != value]
+    found += [f"{key}, which the board has not" for key in sorted(run.data.params.keys() - row.params.keys())]
+    there, here = run.data.metrics, row.metrics
+    for key in sorted(there.keys() | here.keys()):
+        # Sums over threads and other releases of libraries do not always end in the same bits.
+        if not math.isclose(there.get(key, math.nan), here.get(key, math.nan), rel_tol=1e-12, abs_tol=1e-15):
+            found.append(f"{key} {there.get(key)}, not {here.get(key)}")
+    return found
 
 
-_WELL = ("ok", "baseline")
+def _ending(row: Row) -> str:
+    """MLflow's word for how a candidate came out."""
+    return "FINISHED" if row.status in ("ok", "baseline") else "FAILED"
 
 
 def _create(ledger: Ledger, row: Row, primary: str, place: Place) -> str:
@@ -114,8 +120,7 @@ def _create(ledger: Ledger, row: Row, primary: str, place: Place) -> str:
     metrics = [Metric(key, value, began + lasted, 0) for key, value in row.metrics.items()]
     ledger.client.log_batch(run, metrics=metrics, params=params)
     _log_data_sets(ledger, run, place.seeds)
-    status = "FINISHED" if row.status in _WELL else "FAILED"
-    ledger.client.set_terminated(run, status, end_time=began + lasted)
+    ledger.client.set_terminated(run, _ending(row), end_time=began + lasted)
     return run
 
 

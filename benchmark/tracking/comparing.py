@@ -77,8 +77,8 @@ def _candidates(ledger: Ledger, board: Leaderboard) -> Iterator[str]:
         runs = known.pop(row.candidate, [])
         if len(runs) != 1:
             yield f"candidate {row.candidate} is in MLflow {len(runs)} times"
-        elif not candidates.is_whole(runs[0], row):
-            yield f"candidate {row.candidate} has another place on the board than in MLflow"
+        elif differences := candidates.differences(runs[0], row):
+            yield f"candidate {row.candidate} is otherwise in MLflow than on the board: {'; '.join(differences[:5])}"
     for name in sorted(known):
         yield f"candidate {name} is in MLflow, but not on the board"
 
