@@ -86,7 +86,7 @@ def test_a_run_that_takes_too_long_is_ended_and_the_next_one_is_done(tmp_path: P
 
 
 def test_the_runs_of_a_stack_that_hangs_are_done_one_by_one(tmp_path: Path) -> None:
-    words = ["backbone.name=sleeping_once", "finetune=frozen", "head.dropout=0.1,0.2", "sweep.timeout_minutes=0.3"]
+    words = ["backbone.name=sleeping_once", "finetune=frozen", "head.dropout=0.1,0.2", "sweep.timeout_minutes=0.2"]
     ended = run_sweep(tmp_path, *words)
     assert "a stack came no further" in ended.output
     assert "2 runs are tried once more" in ended.output

@@ -1,6 +1,6 @@
 """Whatever call of the system is refused, what was whole stays whole, and the same again is well: results and caches.
 
-`BENCH_FAULTS=all` refuses every call with every error; without it a fixed fourth of these pairs is tried.
+`BENCH_TESTS=all` refuses every call with every error; without it a fixed fourth of these pairs is tried.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from datasets.manifest import COLUMNS, REJECTED_COLUMNS, Manifest
 from datasets.pixels import pixels
 
 FAULTS = (errno.ENOSPC, errno.EIO, errno.EACCES)
-STRIDE = 1 if os.environ.get("BENCH_FAULTS") == "all" else 4
+STRIDE = 1 if os.environ.get("BENCH_TESTS") == "all" else 4
 """Every so many of the pairs (call, error); no multiple of the number of errors, so that all of them are tried."""
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 CLASSES = ("a", "b")

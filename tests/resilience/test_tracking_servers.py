@@ -21,7 +21,7 @@ def script(name: str) -> ModuleType:
         sys.path.remove(str(HERE))
 
 
-@pytest.mark.parametrize(("kind", "runs"), [("sqlite", 6), ("postgresql", 4), ("server-postgresql", 3)])
+@pytest.mark.parametrize(("kind", "runs"), [("sqlite", 6), ("postgresql", 3), ("server-postgresql", 2)])
 def test_processes_that_meet_at_a_fresh_store_lose_nothing(kind: str, runs: int, tmp_path: Path) -> None:
     needed = script("servers").postgres_programs(), importlib.util.find_spec("psycopg2")
     if kind != "sqlite" and None in needed:

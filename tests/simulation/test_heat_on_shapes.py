@@ -1,4 +1,4 @@
-"""The smallest networks of the script beside this file, whose large ones take minutes each."""
+"""A small network of the script beside this file, whose large ones take minutes each."""
 
 from __future__ import annotations
 
@@ -18,15 +18,14 @@ SCRIPT = Path(__file__).with_name("heat_on_shapes.py")
 @pytest.mark.timeout(300)
 def test_the_heat_of_trained_networks_falls_on_the_shape() -> None:
     """In a process of its own, as TensorFlow takes its settings once."""
-    words = [sys.executable, str(SCRIPT), "--only", "lenet", "shallownet"]
+    words = [sys.executable, str(SCRIPT), "--only", "lenet"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
     rows = {line.split()[0]: [float(word) for word in line.split()[1:5]] for line in done.stdout.splitlines()[1:]}
-    assert rows.keys() == {"lenet", "shallownet"}
-    for _, accuracy, heat, area in rows.values():
-        assert accuracy > 0.6
-        assert heat > 2 * area
-    assert rows["lenet"][2] > 0.5
+    [[_, accuracy, heat, area]] = rows.values()
+    assert accuracy > 0.6
+    assert heat > 2 * area
+    assert heat > 0.5
 
 
 @pytest.mark.parametrize("name", NAMES)
