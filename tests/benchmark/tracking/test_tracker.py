@@ -328,6 +328,17 @@ def test_a_database_is_in_wal_mode_so_that_readers_do_not_hold_up_writers(folder
     connection.close()
 
 
+def test_a_candidate_that_another_sweep_is_writing_is_no_orphan(folder: Any, found: Search) -> None:
+    tracker = open_tracker(folder)
+    run_one(tracker, folder, 0)
+    tracker.board(folder.board())
+    [candidate] = found("candidate")
+    client = MlflowClient(tracking.default_uri(folder.path.parent))
+    client.update_run(candidate.info.run_id, status="RUNNING")
+    tracking.SweepTracker(None, folder.path.parent, "drawn", "another")
+    assert found("candidate")[0].info.status == "RUNNING"
+
+
 def test_the_table_of_mlflow_opens_with_metrics(folder: Any, found: Search) -> None:
     """The view that `bench ui` names is kept with the experiment, and its columns are there."""
     tracker = open_tracker(folder)
