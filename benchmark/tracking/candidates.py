@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import pandas as pd
 from mlflow.entities import Metric, Param, Run, RunTag
 
-from benchmark import environment
 from benchmark.board.columns import KINDS
 from benchmark.board.markdown import escaped, to_markdown
 from benchmark.board.table import Leaderboard
@@ -113,8 +112,7 @@ def _create(ledger: Ledger, row: Row, primary: str, place: Place) -> str:
     began = place.parent.info.start_time - place.position
     lasted = sum(run.info.end_time - run.info.start_time for run in place.seeds if run.info.end_time)
     tags = {"kind": "candidate", "candidate": row.candidate, "status": row.status, "primary": primary}
-    tags |= {"sweep": ledger.directory.name, "sweep_id": ledger.sweep_id, facts.PARENT: place.parent.info.run_id}
-    tags |= environment.process_identity()  # another sweep that begins now must not take it for an orphan
+    tags |= {**ledger.own_tags(), facts.PARENT: place.parent.info.run_id}
     tags |= {**row.tags, facts.NOTE: place.note, **facts.SOURCE}
     created = ledger.client.create_run(ledger.experiment, start_time=began, tags=tags, run_name=row.label)
     run = str(created.info.run_id)

@@ -40,15 +40,15 @@ class Ledger:
 
     def open_parent(self, primary: str = "") -> str:
         """The MLflow id of the sweep's own run; that of an earlier call goes on."""
-        identity, found = environment.process_identity(), self.parent()
+        found = self.parent()
         if found is not None:
             for sign in signs.silent(found.data.tags):
                 self.client.delete_tag(found.info.run_id, sign)
-            self.client.log_batch(found.info.run_id, tags=_tags(identity | {"status": "running"} | signs.own()))
+            self.client.log_batch(found.info.run_id, tags=_tags(self.own_tags() | {"status": "running"} | signs.own()))
             self.client.update_run(found.info.run_id, status="RUNNING")
             return str(found.info.run_id)
         note = f"Everything that the sweep {self.directory.name} compared" + (f" by {primary}." if primary else ".")
-        tags = {"kind": "sweep", "status": "running", facts.NOTE: note, **facts.SOURCE, **self._own_tags(), **identity}
+        tags = {"kind": "sweep", "status": "running", facts.NOTE: note, **facts.SOURCE, **self.own_tags()}
         tags |= signs.own()
         created = self.client.create_run(self.experiment, tags=tags, run_name=self.directory.name)
         return str(created.info.run_id)
@@ -73,7 +73,7 @@ class Ledger:
 
     def begin(self, record: RunRecord, parent: str, manifest: Manifest | None, tags: Mapping[str, str]) -> str:
         """The MLflow id of a new run: parameters, tags and data set are there before the first epoch."""
-        everything = {**facts.identity_tags(record), **self._own_tags(), facts.PARENT: parent, "status": "running"}
+        everything = {**facts.identity_tags(record), **self.own_tags(), facts.PARENT: parent, "status": "running"}
         created = self.client.create_run(
             self.experiment,
             start_time=facts.milliseconds(record.started),
@@ -108,7 +108,7 @@ class Ledger:
         """Put a run that has ended there from what lies on disk, in place of whatever is known of it."""
         record = stored.record
         history = store.run_directory(self.directory, record.run_id) / "history.csv"
-        run = self.begin(record, parent, manifest, environment.process_identity())
+        run = self.begin(record, parent, manifest, {})
         seconds = record.cost.seconds_total if record.cost else 0.0
         began = facts.milliseconds(record.started)
         ended = began + int(seconds * 1000) if began else int(time.time() * 1000)
@@ -181,8 +181,9 @@ class Ledger:
             # Another process was adding the same data set at this moment; now it is there.
             self.client.log_inputs(run, [data])
 
-    def _own_tags(self) -> dict[str, str]:
-        return {"sweep": self.directory.name, "sweep_id": self.sweep_id}
+    def own_tags(self) -> dict[str, str]:
+        """What every run that is made here carries: its sweep, and the process without which it is an orphan."""
+        return {"sweep": self.directory.name, "sweep_id": self.sweep_id, **environment.process_identity()}
 
     def _search(self, where: str) -> list[Run]:
         """All runs of this sweep to which the condition applies, the newest first."""

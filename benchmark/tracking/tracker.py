@@ -112,7 +112,7 @@ class SweepTracker:
     def start(self, record: RunRecord, manifest: Manifest) -> None:
         """Open the run, in place of an earlier one with its id; several may be open at once."""
         code = environment.code()
-        tags = {"commit": str(code["commit"]), "dirty": str(code["dirty"]).lower(), **environment.process_identity()}
+        tags = {"commit": str(code["commit"]), "dirty": str(code["dirty"]).lower()}
         settlement.note_unsettled(self._directory)  # another sweep in this folder may have ended meanwhile
         mlflow_id = self._ledger.begin(record, self._parent, manifest, tags)
         self._open[record.run_id] = OpenRun(mlflow_id, time.monotonic())

@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from benchmark import config, store
-from benchmark.crew import Event, LocalCrew, process
+from benchmark.crew import Death, Event, LocalCrew, process
 from benchmark.jobs import Assignment, Job, Order
 from benchmark.records import RunRecord
 
@@ -97,8 +97,7 @@ def test_the_death_of_a_worker_is_an_event_that_names_the_signal(
 ) -> None:
     crew.give(order_of(job_of(f"paths.results={tmp_path}")), 0, "network")
     os.kill(crew.ready_for(job_of(f"paths.results={tmp_path}"), 0).pid, number)
-    death = last_event(crew).death
-    assert death is not None
+    death = death_of(crew)
     assert (death.kind, death.status) == (kind, "crashed")
     assert kind in death.message
     assert crew.idle == [0, 1]
@@ -112,6 +111,13 @@ def endless(tmp_path: Path) -> Path:
     return tmp_path / "never_written.csv"
 
 
+def death_of(crew: LocalCrew) -> Death:
+    """How the worker of the order that was given has ended."""
+    death = last_event(crew).death
+    assert death is not None
+    return death
+
+
 def with_plugin(job: Job, folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> Job:
     """The job with a plug-in of this text, which workers alone import."""
     (folder / "odd_plugin.py").write_text(text)
@@ -122,8 +128,7 @@ def with_plugin(job: Job, folder: Path, monkeypatch: pytest.MonkeyPatch, text: s
 def test_a_worker_that_takes_too_long_is_ended(crew: LocalCrew, tmp_path: Path, endless: Path) -> None:
     job = job_of(f"paths.results={tmp_path}", "sweep.timeout_minutes=0.01")
     crew.give(order_of(job, endless), 0, "network")
-    death = last_event(crew).death
-    assert death is not None
+    death = death_of(crew)
     assert (death.kind, death.status) == ("timeout", "timeout")
     assert "sweep.timeout_minutes" in death.message
 
@@ -136,8 +141,7 @@ def test_a_worker_that_will_not_end_is_killed(
     deaf = with_plugin(job, tmp_path, monkeypatch, "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n")
     crew.give(order_of(deaf, endless), 0, "network")
     worker = crew.ready_for(deaf, 0)
-    death = last_event(crew).death
-    assert death is not None
+    death = death_of(crew)
     assert death.status == "timeout"
     assert not psutil.pid_exists(worker.pid)
 
@@ -149,8 +153,7 @@ def test_a_worker_that_hangs_before_it_begins_is_ended(
     job = job_of(f"paths.results={tmp_path}", "sweep.timeout_minutes=0.01")
     hanging = with_plugin(job, tmp_path, monkeypatch, "import time\nwhile True:\n    time.sleep(1)\n")
     crew.give(order_of(hanging, endless), 0, "network")
-    death = last_event(crew).death
-    assert death is not None
+    death = death_of(crew)
     assert (death.kind, death.status) == ("timeout", "unbegun")
     assert "did not begin" in death.message
 
@@ -164,8 +167,7 @@ def test_what_a_worker_cannot_write_is_said_and_it_stays(
     job = with_plugin(job_of(f"paths.results={tmp_path}"), tmp_path, monkeypatch, refusing)
     crew.give(order_of(job), 0, "network")
     worker, order = crew.ready_for(job, 0), crew.busy[0]
-    death = last_event(crew).death
-    assert death is not None
+    death = death_of(crew)
     assert (death.kind, death.status) == ("OSError", "failed")
     assert "free some space" in death.message
     log = store.run_directory(job.directory, order.runs[0].planned.run_id) / "log.txt"
