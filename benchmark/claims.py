@@ -15,7 +15,7 @@ SECONDS_OF_PATIENCE = 0.2
 def claim(directory: Path, run_id: str) -> FileLock | None:
     """The run as this process's own until the lock is released; None when another process is at it."""
     path = _lock_file(directory, run_id)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(exist_ok=True)
     lock = FileLock(path)
     try:
         lock.acquire(timeout=SECONDS_OF_PATIENCE, poll_interval=SECONDS_OF_PATIENCE / 10)

@@ -59,7 +59,7 @@ def lay_out(directory: Path, jobs: Sequence[Job], terminal: Terminal) -> Plan | 
         return None
     if wants_cluster(job, plan):
         require_cluster(job.launcher.ray.address)
-    directory.mkdir(parents=True, exist_ok=True)
+    store.make_sweep_directory(directory)
     planning.write_manifests(plan.asked.values())
     known = {record.run_id for record in plan.known}
     for one in plan.todo:

@@ -70,7 +70,7 @@ def _send(events: IO[str], event: dict[str, Any]) -> None:
 def _printing_to(log: Path) -> Iterator[None]:
     """Let everything that this process prints, native code included, go to the log."""
     kept = os.dup(1), os.dup(2)
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(exist_ok=True)
     with log.open("wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)

@@ -79,6 +79,7 @@ def diff(
     else:
         _show(found, records, format)
     if html is not None:
+        html.parent.mkdir(parents=True, exist_ok=True)
         store.write_text(html, diff_page(replace(found, table=rows), str(left), str(right)))
         typer.echo(f"wrote {html}", err=True)
     if not found.comparable:

@@ -13,6 +13,7 @@ from benchmark.cli.boards import Sweep, load_records
 from benchmark.cli.output import echo, warn
 from benchmark.errors import DATA
 from benchmark.report import sweep
+from benchmark.report.figure_files import drawn_format
 from benchmark.report.pictures import damaged_manifests
 
 
@@ -32,11 +33,14 @@ class FigureFiles(StrEnum):
 
 
 Much = Annotated[Level, typer.Option(help="board: report.html alone; full: also figures, and a page for every run.")]
-Figures = Annotated[FigureFiles, typer.Option(help="The form of the figures' files.")]
+Figures = Annotated[
+    FigureFiles | None,
+    typer.Option(help="The form of the figures' files.", show_default="that of the figures that are there, else svg"),
+]
 Open = Annotated[bool, typer.Option("--open", help="Show it in the browser.")]
 
 
-def report(directory: Sweep, level: Much = Level.FULL, figures: Figures = FigureFiles.SVG, open: Open = False) -> None:
+def report(directory: Sweep, level: Much = Level.FULL, figures: Figures = None, open: Open = False) -> None:
     """Write report.html, which needs no network, and the pages of runs that have none, with figures in this form.
 
     The report holds the sortable board, intervals, effects, scores against costs, classes, the pictures that nobody
@@ -51,7 +55,8 @@ def report(directory: Sweep, level: Much = Level.FULL, figures: Figures = Figure
     load_records(directory)  # says what is damaged, and that a folder is no sweep's
     for damage in damaged_manifests(directory):
         warn(damage, DATA)
-    written = sweep.write(directory, level.value, figures.value, publish.draw(directory).board)
+    form = figures.value if figures else drawn_format(directory) or FigureFiles.SVG.value
+    written = sweep.write(directory, level.value, form, publish.draw(directory).board)
     assert written.report is not None
     if written.pages:
         echo(f"wrote {len(written.pages)} pages of runs, such as {written.pages[0]}")

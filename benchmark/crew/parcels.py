@@ -63,6 +63,7 @@ def unpack(parcel: Parcel, order: Order, machine: Path, fetch: Fetch) -> Order:
         return one.model_copy(update={"job": one.job.model_copy(update=update)})
 
     moved = Order(runs=tuple(here(one) for one in order.runs), manifest=machine / parcel.manifest)
+    store.make_sweep_directory(moved.runs[0].job.directory)
     for one in moved.runs:
         store.write_config(one.job.directory, one.planned.run_id, one.job.spec)
         store.write_record(one.job.directory, one.planned)

@@ -36,6 +36,15 @@ def require_format(name: str) -> FigureFormat:
     )
 
 
+def drawn_format(directory: Path) -> FigureFormat | None:
+    """The format of the figures that the sweep or one of its runs has already; None where nothing is drawn."""
+    for known in get_args(FigureFormat):
+        for pattern in (f"figures/*.{known}", f"runs/*/figures/*.{known}"):
+            if next(directory.glob(pattern), None) is not None:
+                return known
+    return None
+
+
 def write_figures(folder: Path, figures: Mapping[str, Plot | Heat], format: FigureFormat) -> list[Path]:
     """Write each figure as `<name>.<format>` into the folder."""
     paths = []

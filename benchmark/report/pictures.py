@@ -62,6 +62,7 @@ class Pictures:
             found = small_jpeg(self.manifest.root, self.path(image, label), SIDE)
             if found is None:
                 return None
+            target.parent.parent.mkdir(exist_ok=True)
             with store.replacing(target) as temporary:
                 temporary.write_bytes(found.data)
         return target

@@ -35,10 +35,21 @@ def run_directory(directory: Path, run_id: str) -> Path:
     return directory / "runs" / run_id
 
 
+def make_sweep_directory(directory: Path) -> None:
+    """Make the folder of a sweep, where it is not there yet; nothing that is written later makes it again."""
+    (directory / "runs").mkdir(parents=True, exist_ok=True)
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place when the block ends well, and vanishes otherwise."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """A temporary file beside `path` that takes its place when the block ends well, and vanishes otherwise.
+
+    Its folder is made, but not the folders above: a sweep's folder that went away is not begun anew.
+
+    Raises:
+        FileNotFoundError: the folder above that of `path` is not there.
+    """
+    path.parent.mkdir(exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=f".tmp{path.suffix}")
     os.close(handle)
     temporary = Path(name)

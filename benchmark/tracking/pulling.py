@@ -52,6 +52,7 @@ def pull(uri: str, sweep: str, directory: Path) -> list[str]:
                 f"command goes on there: {directory.parent / name}"
             )
         runs = _newest(search(client, [parent.info.experiment_id], f"tags.sweep_id = '{sweep_id}'"), name)
+        store.make_sweep_directory(directory)
         for run_id, run in runs.items():
             _take(client, run, store.run_directory(directory, run_id))
         wanted = [file.path for file in client.list_artifacts(parent.info.run_id) if SWEEP_FILE.fullmatch(file.path)]

@@ -27,6 +27,7 @@ def record(run_id: str = "one", **changes: object) -> RunRecord:
 
 
 def test_a_record_survives_the_disk(tmp_path: Path) -> None:
+    store.make_sweep_directory(tmp_path)
     store.write_record(tmp_path, record("b"))
     store.write_record(tmp_path, record("a", status="pending"))
     assert store.load_records(tmp_path) == [record("a", status="pending"), record("b")]
@@ -41,6 +42,7 @@ def test_predictions_survive_the_disk(tmp_path: Path) -> None:
         np.array([[0.25, 0.75], [1, 0], [0.1, 0.9]], np.float32),
         ("class, one", "Klasse zwei\n"),
     )
+    store.make_sweep_directory(tmp_path)
     store.write_predictions(tmp_path, "run", "test", written)
     read = store.load_predictions(tmp_path, "run")
     assert read.classes == written.classes
@@ -49,6 +51,7 @@ def test_predictions_survive_the_disk(tmp_path: Path) -> None:
 
 
 def test_a_truncated_record_is_named(tmp_path: Path) -> None:
+    store.make_sweep_directory(tmp_path)
     store.write_record(tmp_path, record())
     path = tmp_path / "runs" / "one" / "record.json"
     path.write_bytes(path.read_bytes()[:-40])

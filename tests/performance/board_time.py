@@ -90,6 +90,7 @@ class Drawn:
 
     def write(self, directory: Path) -> None:
         """Put everything where a sweep would."""
+        store.make_sweep_directory(directory)
         for record in self.records:
             store.write_predictions(directory, record.run_id, "test", self.stored[record.run_id])
             store.write_record(directory, record)

@@ -27,10 +27,11 @@ PARTS = (
     ("MLflow: loading, opening, writing", "benchmark/tracking/", ""),
     ("board: statistics and files", "benchmark/publish.py", ""),
     ("report: page", "benchmark/report/", ""),
-    ("baselines", "benchmark/sweep.py", "_run_baselines"),
+    ("baselines", "benchmark/references.py", ""),
     ("pictures: looked at, split, decoded", "benchmark/planning.py", "prepare_all"),
     ("composing and validating the jobs", "benchmark/composition.py", ""),
-    ("planning and handing out", "benchmark/sweep.py", "_run_sweep"),
+    ("planning and laying out", "benchmark/sweep.py", "lay_out"),
+    ("handing out and collecting", "benchmark/completion.py", "carry_out"),
 )
 """A name, a part of a file's path, and a function in it; an empty name stands for all of the file."""
 

@@ -98,6 +98,7 @@ def make(directory: Path) -> None:
     rows = [dict.fromkeys(COLUMNS, 1) | {"path": f"{image}.png", "pixels_sha256": image} for image in images]
     table = pd.DataFrame(rows, columns=list(COLUMNS)).assign(label=np.array(["a", "b"])[truth], split="test")
     rejected = pd.DataFrame([("odd.png", "damaged", "a")], columns=list(REJECTED_COLUMNS))
+    store.make_sweep_directory(directory)
     Manifest(table.astype({"group": str}), rejected, ("a", "b"), Path("/pictures"), ()).to_csv(
         directory / "manifest.csv"
     )

@@ -27,7 +27,8 @@ def test_a_folder_that_goes_away_loses_nothing_and_is_finished_when_it_is_back(t
     assert sweep.returncode == 3, said
     assert "went away" in said
     assert "Traceback" not in said
-    if (tmp_path / "drive").exists():  # what a process wrote before it noticed: no board of it
+    if (tmp_path / "drive").exists():  # a lock that was taken before it was noticed, and no results
+        assert not list((tmp_path / "drive").rglob("runs"))
         assert not list((tmp_path / "drive").rglob("leaderboard.csv"))
         (tmp_path / "drive").rename(tmp_path / "leftover")
     hidden.rename(tmp_path / "drive")

@@ -155,6 +155,7 @@ def write_sweep(directory: Path) -> None:
         run_id="one", candidate="one", sweep="drawn", spec=spec, fingerprint="f" * 64, classes=CLASSES,
         status="running", primary="accuracy", command="python -m benchmark",
     )  # fmt: skip
+    store.make_sweep_directory(directory)
     store.write_record(directory, running)
     for split in store.SPLIT_FILES:
         store.write_predictions(directory, "one", split, predictions)

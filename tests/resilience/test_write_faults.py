@@ -77,6 +77,7 @@ def predictions() -> Predictions:
 
 def finish(directory: Path, run_id: str) -> None:
     """All that is written for one run, the record last, and then the board."""
+    store.make_sweep_directory(directory)
     store.write_record(directory, record(run_id, "running"))
     store.write_predictions(directory, run_id, "val", predictions())
     store.write_predictions(directory, run_id, "test", predictions())

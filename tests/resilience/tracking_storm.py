@@ -69,6 +69,7 @@ def storm(uri: str, results: Path, processes: int, runs: int) -> Storm:
 def log(uri: str, results: Path, runs: int, sweep: str) -> None:
     """One process: print the seconds that each run took to be logged."""
     manifest = _manifest()
+    store.make_sweep_directory(results / sweep)
     tracker = tracking.SweepTracker(uri, results, "storm", sweep)
     took = []
     for number in range(runs):

@@ -47,6 +47,7 @@ def directory(tmp_path: Path) -> Path:
     predictions = Predictions(images, images, truth, probabilities, ("a", "b"))
     scores = score_all(predictions)
     directory = tmp_path / "drawn"
+    store.make_sweep_directory(directory)
     store.write_predictions(directory, "good", "test", predictions)
     store.write_record(directory, a_run("good", test=scores, val=scores))
     failure = {"kind": "SIGKILL", "message": "found the worker gone"}

@@ -28,6 +28,7 @@ ArithmeticError: the flux \x1b[31mcapacitor is empty
 def directory(tmp_path: Path) -> Path:
     """A sweep's folder with two runs that failed alike, one killed without a word and one that waits."""
     directory = tmp_path / "drawn"
+    store.make_sweep_directory(directory)
     flux = {"kind": "ArithmeticError", "message": "the flux capacitor is empty"}
     states = {"a0": ("failed", flux), "a1": ("failed", flux), "b0": ("crashed", {"kind": "SIGKILL", "message": "gone"})}
     for name, (status, failure) in {**states, "c0": ("pending", None)}.items():

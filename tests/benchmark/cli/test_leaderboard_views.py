@@ -60,6 +60,7 @@ def write_run(directory: Path, spec: RunSpec, predictions: Predictions, millisec
         parameters=Parameters(total=1000, trainable=900, features=64, flops=5_000_000), cost=cost,
         environment={"gpu": "H200"}, command="python -m benchmark",
     )  # fmt: skip
+    store.make_sweep_directory(directory)
     store.write_predictions(directory, record.run_id, "test", predictions)
     store.write_record(directory, record)
     return record

@@ -33,6 +33,7 @@ def directory(tmp_path: Path) -> Path:
         test=score_all(predictions),
         command="python -m benchmark",
     )
+    store.make_sweep_directory(tmp_path / "drawn")
     store.write_predictions(tmp_path / "drawn", "good", "test", predictions)
     store.write_record(tmp_path / "drawn", record)
     return tmp_path / "drawn"
@@ -57,6 +58,8 @@ def test_the_board_alone_and_figures_as_pdf_can_be_asked_for(directory: Path) ->
     assert not (directory / "runs" / "good" / "figures").exists()
     assert run(["report", str(directory), "--figures", "pdf"]) == 0
     assert (directory / "runs" / "good" / "figures" / "coverage.pdf").is_file()
+    assert run(["report", str(directory)]) == 0  # the form that is there stays
+    assert not list(directory.rglob("*.svg"))
 
 
 def test_a_folder_that_is_no_sweeps_is_said(

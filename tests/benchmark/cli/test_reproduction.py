@@ -93,6 +93,7 @@ def test_what_cannot_be_reproduced_is_said_in_a_sentence(
     assert run(["reproduce", str(sweep)]) == 1
     assert "expected a run's folder" in capsys.readouterr().err
     other = record.model_copy(update={"command": "rm -r results"})
+    store.make_sweep_directory(tmp_path / "other")
     store.write_record(tmp_path / "other", other)
     assert run(["reproduce", str(tmp_path / "other" / "runs" / record.run_id)]) == 1
     assert "expected python -m benchmark" in capsys.readouterr().err

@@ -34,6 +34,7 @@ def order(tmp_path: Path) -> Order:
     [planned] = planning.prepare_all([job], Terminal(job.directory, job.screen))
     planning.write_manifests([planned])
     record = planned.record.model_copy(update={"status": "running"})
+    store.make_sweep_directory(job.directory)
     store.write_config(job.directory, record.run_id, job.spec)
     store.write_record(job.directory, record)
     assignment = Assignment(job=job, planned=record, batch_size=16, exhibited=True)
@@ -89,6 +90,7 @@ def test_what_is_there_already_is_not_fetched_again(order: Order, tmp_path: Path
 
 
 def test_a_file_name_from_another_machine_cannot_leave_the_run_folder(tmp_path: Path) -> None:
+    store.make_sweep_directory(tmp_path)
     receive(tmp_path, {"run": {"../../../escaped.txt": b"x", "record.json": json.dumps({}).encode()}})
     assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()) == [
         "runs/run/escaped.txt",

@@ -78,6 +78,7 @@ class DrawnSweep:
         self.classes = tuple(classes)
         self._spec = spec
         self.manifest = _manifest(root / "pictures", self.classes, pictures, names)
+        store.make_sweep_directory(self.directory)
         self.manifest.to_csv(self.directory / "manifest.csv")
 
     def add(self, skill: float = 0.8, seeds: Sequence[int] = (0, 1), **parts: Any) -> str:

@@ -121,7 +121,7 @@ def folder(tmp_path: Path, fresh_database: Path) -> Folder:
         (),
     )
     path = tmp_path / "results" / "drawn"
-    path.mkdir(parents=True)
+    store.make_sweep_directory(path)
     manifest.to_csv(path / "manifest.csv")
     shutil.copyfile(fresh_database, path.parent / "mlflow.db")
     return Folder(path, manifest, job)

@@ -307,7 +307,7 @@ def test_two_sweeps_of_one_name_in_one_store_keep_their_runs(folder: Any, found:
     uri = tracking.default_uri(folder.path.parent)
     run_one(open_tracker(folder), folder, 0)
     elsewhere = folder._replace(path=tmp_path / "elsewhere" / "drawn")
-    elsewhere.path.mkdir(parents=True)
+    store.make_sweep_directory(elsewhere.path)
     run_one(tracking.SweepTracker(uri, elsewhere.path.parent, "drawn", "drawn"), elsewhere, 0)
     assert len(found("run")) == 2
     assert len(found("sweep")) == 2
