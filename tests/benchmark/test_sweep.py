@@ -1,10 +1,10 @@
-"""Whole sweeps, in processes of their own, as a person starts them."""
+"""Whole sweeps: one in processes of its own, as a person starts it, the others by a worker that stays warm."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pytest
@@ -15,7 +15,8 @@ from benchmark.records import RunRecord
 from benchmark.spec import RunSpec
 
 PLUGINS = Path(__file__).resolve().parent.parent / "plugins"
-SMALL = ["dataset.max_per_class=15", "training.epochs=2", "dataset.image_size=16", "plugins=[faulty_backbones]"]
+SMALL = ["dataset.max_per_class=15", "training.epochs=2", "dataset.image_size=16"]
+BARE = [*SMALL, "tracking=none", "report.level=none", "machine.measure_latency=false"]
 
 
 class Ended(NamedTuple):
@@ -29,7 +30,15 @@ class Ended(NamedTuple):
 def run_benchmark(results: Path, *words: str) -> Ended:
     """`python -m benchmark WORDS` with its results in the given folder."""
     environ = {**os.environ, "PYTHONPATH": str(PLUGINS)}
-    command = [sys.executable, "-m", "benchmark", *SMALL, f"paths.results={results}", *words]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmark",
+        *SMALL,
+        "plugins=[faulty_backbones]",
+        f"paths.results={results}",
+        *words,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False, env=environ)
     return Ended(done.returncode, done.stdout, done.stderr)
 
@@ -108,43 +117,49 @@ def test_mlflow_holds_every_run_with_its_true_status(faulty: tuple[Path, Ended])
     assert candidate.data.tags["mlflow.parentRunId"] == parent.info.run_id
 
 
-def test_the_same_command_again_runs_only_what_is_missing(faulty: tuple[Path, Ended]) -> None:
+def test_the_same_command_again_runs_only_what_is_missing(run_sweep: Any, faulty: tuple[Path, Ended]) -> None:
     results = faulty[0]
     before = (store.run_directory(results / "faulty", "x").parent).stat()
     names = "backbone.name=tiny,raising"
-    ended = run_benchmark(results, "-m", "sweep.name=faulty", names)
+    ended = run_sweep(*SMALL, f"paths.results={results}", "sweep.name=faulty", names)
     assert ended.code == 3
     assert "2 runs: 1 finished, 1 failed -> again, 0 new" in ended.output
     assert (store.run_directory(results / "faulty", "x").parent).stat().st_ino == before.st_ino
 
 
-def test_two_identical_sweeps_give_the_same_bytes(tmp_path: Path) -> None:
+def test_two_identical_sweeps_give_the_same_bytes(run_sweep: Any, tmp_path: Path) -> None:
     boards = []
     for name in ("first", "second"):
-        words = ["-m", f"sweep.name={name}", "backbone=lenet", "weighting=none,balanced", "augmentation=none,flip"]
-        ended = run_benchmark(tmp_path, *words)
+        words = [f"sweep.name={name}", "backbone=lenet", "weighting=none,balanced", "augmentation=none,flip"]
+        ended = run_sweep(*BARE, f"paths.results={tmp_path}", *words)
         assert ended.code == 0, ended.output + ended.errors
         boards.append((tmp_path / name / "leaderboard.csv").read_bytes())
     assert boards[0] == boards[1]
-    ended = run_benchmark(tmp_path, "sweep.name=third", "backbone.name=tiny", "tracking=none")
+    ended = run_sweep(*BARE, f"paths.results={tmp_path}", "sweep.name=third", "backbone.name=tiny")
     assert "2 sweeps in" in ended.output, "a test set that is asked again and again is worn out"
     assert "2 sweeps in" not in (tmp_path / "second" / "leaderboard.md").read_text(), (
         "the same candidates again are not"
     )
 
 
-def test_a_cache_above_its_limit_is_cut_after_the_sweep_and_the_next_sweep_is_right(tmp_path: Path) -> None:
+def test_a_cache_above_its_limit_is_cut_after_the_sweep_and_the_next_sweep_is_right(
+    run_sweep: Any, tmp_path: Path
+) -> None:
     for name in ("first", "second"):
-        words = [f"sweep.name={name}", "backbone.name=tiny", "tracking=none", "machine.cache_limit_gb=0.000001"]
-        ended = run_benchmark(tmp_path, *words)
+        words = [f"sweep.name={name}", "backbone.name=tiny", "machine.cache_limit_gb=0.000001"]
+        ended = run_sweep(*BARE, f"paths.results={tmp_path}", *words)
         assert ended.code == 0, ended.output + ended.errors
         assert "left the cache" in ended.output
     boards = [(tmp_path / name / "leaderboard.csv").read_bytes() for name in ("first", "second")]
     assert boards[0] == boards[1]
 
 
-def test_every_run_has_a_page_with_its_layers_and_one_of_a_candidate_shows_where_it_looked(tmp_path: Path) -> None:
-    ended = run_benchmark(tmp_path, "-m", "sweep.name=pages", "backbone=lenet", "augmentation=flip", "seed=0,1")
+def test_every_run_has_a_page_with_its_layers_and_one_of_a_candidate_shows_where_it_looked(
+    run_sweep: Any, tmp_path: Path
+) -> None:
+    ended = run_sweep(
+        *SMALL, f"paths.results={tmp_path}", "sweep.name=pages", "backbone=lenet", "augmentation=flip", "seed=0,1"
+    )
     assert ended.code == 0, ended.output + ended.errors
     runs = tmp_path / "pages" / "runs"
     first, second = (next(runs.glob(f"*-s{seed}-*")) for seed in (0, 1))
@@ -166,15 +181,17 @@ def test_every_run_has_a_page_with_its_layers_and_one_of_a_candidate_shows_where
         assert '="../' not in page.read_text()
 
 
-def test_one_folder_refuses_runs_on_other_pictures(faulty: tuple[Path, Ended]) -> None:
-    ended = run_benchmark(faulty[0], "sweep.name=faulty", "backbone.name=tiny", "dataset.split_seed=5")
+def test_one_folder_refuses_runs_on_other_pictures(run_sweep: Any, faulty: tuple[Path, Ended]) -> None:
+    ended = run_sweep(
+        *SMALL, f"paths.results={faulty[0]}", "sweep.name=faulty", "backbone.name=tiny", "dataset.split_seed=5"
+    )
     assert ended.code == 5
     assert "choose another sweep.name" in ended.errors
 
 
-def test_every_fold_is_a_run_and_every_picture_a_test_picture_once(tmp_path: Path) -> None:
-    words = ["sweep.name=folds", "backbone.name=tiny", "dataset.split=kfold", "dataset.folds=3", "tracking=none"]
-    ended = run_benchmark(tmp_path, *words)
+def test_every_fold_is_a_run_and_every_picture_a_test_picture_once(run_sweep: Any, tmp_path: Path) -> None:
+    words = ["sweep.name=folds", "backbone.name=tiny", "dataset.split=kfold", "dataset.folds=3"]
+    ended = run_sweep(*BARE, f"paths.results={tmp_path}", *words)
     assert ended.code == 0, ended.output + ended.errors
     records = [record for record in store.load_records(tmp_path / "folds") if isinstance(record.spec, RunSpec)]
     assert len({record.candidate for record in records}) == 1

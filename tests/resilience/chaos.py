@@ -39,19 +39,26 @@ class Ended(NamedTuple):
     """A sentence for each run that MLflow does not hold exactly once, with the status that its record has."""
 
 
-def words(results: Path, seeds: int) -> list[str]:
-    """Short runs of all kinds: whole networks and stacks of heads."""
+class Runs(NamedTuple):
+    """The sweep that is killed: for each backbone and seed two whole networks and a stack of two heads."""
+
+    seeds: int
+    backbones: str = "shallownet,lenet"
+
+
+def words(results: Path, runs: Runs) -> list[str]:
+    """The command."""
     return [
-        sys.executable, "-m", "benchmark", "-m", "dataset=digits", "backbone=shallownet,lenet",
-        "finetune=full,frozen", "head=linear,dense", f"seed=range({seeds})", "training.epochs=2", "sweep.name=chaos",
-        "report.level=none", "machine.measure_latency=false", f"paths.results={results}",
+        sys.executable, "-m", "benchmark", "-m", "dataset=digits", f"backbone={runs.backbones}",
+        "finetune=full,frozen", "head=linear,dense", f"seed=range({runs.seeds})", "training.epochs=2",
+        "sweep.name=chaos", "report.level=none", "machine.measure_latency=false", f"paths.results={results}",
     ]  # fmt: skip
 
 
-def undisturbed(results: Path, seeds: int) -> float:
+def undisturbed(results: Path, runs: Runs) -> float:
     """Do the sweep as it should be; the seconds until its first result."""
     began, first = time.monotonic(), 0.0
-    sweep = subprocess.Popen(words(results, seeds), stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, cwd=ROOT)
+    sweep = subprocess.Popen(words(results, runs), stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, cwd=ROOT)
     while sweep.poll() is None:
         time.sleep(0.1)
         if not first and _results(results):
@@ -62,7 +69,7 @@ def undisturbed(results: Path, seeds: int) -> float:
 
 
 def disturbed(
-    results: Path, seeds: int, kills: int, longest: float, chance: random.Random
+    results: Path, runs: Runs, kills: int, longest: float, chance: random.Random
 ) -> tuple[int, int, list[str]]:
     """Kill up to so often, `longest` seconds apart at most, until the sweep ends; kills, starts, runs done twice.
 
@@ -71,7 +78,7 @@ def disturbed(
     starts, done, finished, twice = 0, 0, dict[str, str](), set[str]()
     while True:
         starts += 1
-        sweep = psutil.Popen(words(results, seeds), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
+        sweep = psutil.Popen(words(results, runs), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
         before = _results(results)
         while sweep.poll() is None:
             until = time.monotonic() + chance.uniform(0.2, longest)
@@ -115,11 +122,11 @@ def mistracked(results: Path) -> list[str]:
     ]
 
 
-def chaos(scratch: Path, kills: int, seeds: int, seed: int = 0) -> Ended:
+def chaos(scratch: Path, kills: int, runs: Runs, seed: int = 0) -> Ended:
     """The whole trial."""
     calm, wild = scratch / "calm", scratch / "wild"
-    longest = LONGEST_WAIT * undisturbed(calm, seeds)
-    done, starts, twice = disturbed(wild, seeds, kills, longest, random.Random(seed))
+    longest = LONGEST_WAIT * undisturbed(calm, runs)
+    done, starts, twice = disturbed(wild, runs, kills, longest, random.Random(seed))
     return Ended(done, starts, twice, compare(calm, wild), mistracked(wild))
 
 
@@ -158,7 +165,7 @@ def main() -> None:
     """Run the trial and say how it went."""
     kills, seeds = (int(word) for word in (*sys.argv[1:], *("25", "5")[len(sys.argv) - 1 :]))
     with tempfile.TemporaryDirectory() as scratch:
-        ended = chaos(Path(scratch), kills, seeds)
+        ended = chaos(Path(scratch), kills, Runs(seeds))
     print(f"{ended.kills} of {kills} kills, {ended.starts} starts; done twice: {ended.done_twice or 'none'}")  # noqa: T201
     print(f"files that differ: {ended.differing or 'none'}; MLflow: {ended.mistracked or 'as the records'}")  # noqa: T201
     good = ended.kills == kills and not (ended.done_twice or ended.differing or ended.mistracked)

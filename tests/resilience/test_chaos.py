@@ -15,7 +15,7 @@ def test_a_sweep_killed_again_and_again_gives_the_board_of_an_undisturbed_one(tm
         script = importlib.import_module("chaos")
     finally:
         sys.path.remove(str(HERE))
-    ended = script.chaos(tmp_path, kills=2, seeds=1)
+    ended = script.chaos(tmp_path, kills=2, runs=script.Runs(1, "shallownet"))
     assert ended.kills == 2
     assert ended.done_twice == []
     assert ended.differing == []

@@ -38,7 +38,7 @@ def runs(results: Path) -> list[RunRecord]:
 @pytest.mark.parametrize(
     ("package", "launcher"),
     [
-        ("hydra_plugins.hydra_joblib_launcher", ["hydra/launcher=joblib", "hydra.launcher.n_jobs=4"]),
+        ("hydra_plugins.hydra_joblib_launcher", ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]),
         ("hydra_plugins.hydra_submitit_launcher", ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5"]),
     ],
 )
@@ -46,14 +46,14 @@ def test_a_sweep_of_a_stock_launcher_is_planned_shown_and_tracked_as_one(
     package: str, launcher: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip(package, reason="an extra")
-    done = benchmark(*WORDS, "seed=0,1", *launcher, f"paths.results={tmp_path}")
+    done = benchmark(*WORDS, *launcher, f"paths.results={tmp_path}")
     assert done.returncode == 3, done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert "warning" not in done.stdout + done.stderr
-    assert done.stdout.count("4 runs: 0 finished, 4 new") == 1
+    assert done.stdout.count("2 runs: 0 finished, 2 new") == 1
     assert done.stdout.count(" finished, ") == 1, "one plan"
     assert done.stdout.count("rank ") == 1, "one board, after all runs"
-    assert sorted(run.status for run in runs(tmp_path)) == ["diverged", "diverged", "ok", "ok"]
+    assert sorted(run.status for run in runs(tmp_path)) == ["diverged", "ok"]
     assert cli(["verify", str(tmp_path / "s")]) == 0, capfd.readouterr().out
     assert "and MLflow agree" in capfd.readouterr().out
 
@@ -100,7 +100,7 @@ def test_the_runs_of_a_lost_machine_are_done_by_another(tmp_path: Path) -> None:
         script = importlib.import_module("lost_machine")
     finally:
         sys.path.remove(str(HERE))
-    ended = script.lost_machine(tmp_path, seeds=5)
+    ended = script.lost_machine(tmp_path, seeds=4)
     assert ended.code == 0, ended.said
     assert "went away" in ended.said
     assert ended.differing == [], ended.said

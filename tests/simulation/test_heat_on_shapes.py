@@ -15,7 +15,6 @@ from datasets.spec import ShapesRule
 SCRIPT = Path(__file__).with_name("heat_on_shapes.py")
 
 
-@pytest.mark.timeout(300)
 def test_the_heat_of_trained_networks_falls_on_the_shape() -> None:
     """In a process of its own, as TensorFlow takes its settings once."""
     words = [sys.executable, str(SCRIPT), "--only", "lenet"]

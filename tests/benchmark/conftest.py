@@ -1,0 +1,92 @@
+"""Whole sweeps in the tests' own process, with a worker that stays warm from one to the next."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from backbones import registry
+from benchmark import asking, completion, plugins, sweep
+from benchmark.cli.boards import show_board
+from benchmark.crew import Crew, LocalCrew
+from benchmark.errors import explain
+from benchmark.planning import Plan
+from benchmark.terminal import Terminal
+
+PLUGINS = Path(__file__).resolve().parent.parent / "plugins"
+FAULTY = "faulty_backbones"
+
+
+class Ended(NamedTuple):
+    """A sweep that has run."""
+
+    code: int
+    output: str
+    errors: str
+
+
+RunSweep = Callable[..., Ended]
+
+
+class WarmCrew(LocalCrew):
+    """A crew of one worker that outlives its sweep: TensorFlow takes longer to load than such a sweep to run."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder / "worker.log", 1)
+        self.mark = folder / "mark"
+        """The file that the faulty backbones know as MARK."""
+
+    def __exit__(self, *_: object) -> None:
+        if self.busy:
+            self.stop()
+
+
+@pytest.fixture(scope="session")
+def warm_crew(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmCrew]:
+    """The crew of all sweeps of `run_sweep`."""
+    crew = WarmCrew(tmp_path_factory.mktemp("crew"))
+    yield crew
+    crew.stop()
+
+
+@pytest.fixture(scope="module")
+def run_sweep(warm_crew: WarmCrew) -> Iterator[RunSweep]:
+    """`run_sweep(*words)` does what `python -m benchmark -m WORDS` does, start-up apart; it knows the faulty backbones.
+
+    Who asks for `launcher.workers` gets workers of its own. What the faulty backbones register is forgotten after the
+    module's tests.
+    """
+    backbones, modules = dict(registry._registered), dict(plugins._loaded)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MARK", str(warm_crew.mark))
+        patch.setenv("PYTHONPATH", str(PLUGINS))
+        patch.syspath_prepend(PLUGINS)
+        hire = completion.hire
+
+        def keep_warm(directory: Path, plan: Plan, terminal: Terminal) -> Crew:
+            asked = next(iter(plan.asked.values())).job.launcher.workers
+            return warm_crew if asked is None else hire(directory, plan, terminal)
+
+        patch.setattr(completion, "hire", keep_warm)
+
+        def run(*words: str) -> Ended:
+            warm_crew.mark.unlink(missing_ok=True)
+            output, errors = io.StringIO(), io.StringIO()
+            with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+                try:
+                    code = sweep.run(asking.jobs([f"plugins=[{FAULTY}]", *words]), show_board)
+                except Exception as error:  # as the command does
+                    code = explain(error)
+            return Ended(code, output.getvalue(), errors.getvalue())
+
+        yield run
+    sys.modules.pop(FAULTY, None)
+    for table, before in ((registry._registered, backbones), (plugins._loaded, modules)):
+        table.clear()
+        table.update(before)
