@@ -47,7 +47,8 @@ def explain(error: BaseException) -> int:
 def sentence(error: BaseException) -> str:
     """What the error says without passwords, an operating-system error with its file and way out."""
     if isinstance(error, OSError) and error.errno is not None:
-        where = f" {error.filename}" if error.filename else ""
+        place = error.filename2 or error.filename  # of a file that takes another's place its own
+        where = f" {place}" if place else ""
         return f"found: {os.strerror(error.errno)}:{where}; expected to read and write there: {_way_out(error.errno)}"
     return without_credentials(str(error)) or type(error).__name__
 
@@ -78,6 +79,7 @@ def _way_out(number: int) -> str:
         errno.EROFS: f"choose a writable disk with {_PATHS}",
         errno.ENOENT: f"check the path; a sweep's own folders are chosen with {_PATHS}",
         errno.ENOTDIR: f"a part of the path is a file: choose another folder, a sweep's with {_PATHS}",
+        errno.EISDIR: "a folder stands where a file is needed: move it away",
         errno.EEXIST: f"a file stands where a folder is needed: choose another folder, a sweep's with {_PATHS}",
     }
     return remedies.get(number, "check the path, the disk and its permissions")

@@ -42,18 +42,17 @@ def main() -> None:
         for line in sys.stdin:
             order = Order.model_validate_json(line)
             _send(events, {"event": "begun"})
-            first = order.runs[0]
-            with _printing_to(store.run_directory(first.job.directory, first.planned.run_id) / "log.txt"):
-                error = _carry_out(order, events)
+            error = _carry_out(order, events)
             _send(events, {"event": "done", "memory_bytes": psutil.Process().memory_info().rss, "error": error})
 
 
 def _carry_out(order: Order, events: IO[str]) -> dict[str, str] | None:
     """Do the runs; kind and message of what kept them from being written, if anything did."""
+    first = order.runs[0]
     try:
-        runner.run(order, lambda kind, run_id, facts: _send(events, {"event": kind, "run_id": run_id, **facts}))
+        with _printing_to(store.run_directory(first.job.directory, first.planned.run_id) / "log.txt"):
+            runner.run(order, lambda kind, run_id, facts: _send(events, {"event": kind, "run_id": run_id, **facts}))
     except Exception as error:  # a disk that is full or gone
-        log.exception("the order could not be carried out")
         return {"kind": type(error).__name__, "message": sentence(error)}
     return None
 
@@ -67,15 +66,18 @@ def _send(events: IO[str], event: dict[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def _printing_to(log: Path) -> Iterator[None]:
-    """Let everything that this process prints, native code included, go to the log."""
-    kept = os.dup(1), os.dup(2)
-    log.parent.mkdir(exist_ok=True)
-    with log.open("wb") as file:
+def _printing_to(path: Path) -> Iterator[None]:
+    """Let everything that this process prints, native code included, go to this log, and what ends it early, too."""
+    path.parent.mkdir(exist_ok=True)
+    with path.open("wb") as file:
+        kept = os.dup(1), os.dup(2)
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     try:
         yield
+    except Exception:
+        log.exception("the order could not be carried out")
+        raise
     finally:
         with contextlib.suppress(OSError):  # the log's disk may be full
             sys.stdout.flush()

@@ -1,5 +1,6 @@
 """What happens to runs on their way: stacks, deaths, time limits, too little memory, and rules for doing them again."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -94,6 +95,24 @@ def test_the_runs_of_a_stack_that_hangs_are_done_one_by_one(sweep: Sweep, tmp_pa
     assert "a stack came no further" in ended.output
     assert "2 runs are tried once more" in ended.output
     assert [(run.status, run.cost and run.cost.stacked) for run in ended.runs] == [("ok", 1)] * 2
+
+
+@pytest.mark.parametrize("name", ["log.txt", "model.keras", "validation.parquet", "predictions.parquet", "history.csv"])
+def test_a_file_that_cannot_be_written_fails_its_run_alone(sweep: Sweep, tmp_path: Path, name: str) -> None:
+    """A folder in its place refuses even the super-user."""
+    words = ["backbone.name=tiny", "seed=0,1", "machine.save_model=true"]
+    first, second = sweep(tmp_path, *words).runs
+    taken = store.run_directory(tmp_path / "s", first.run_id) / name
+    shutil.rmtree(tmp_path / "s")
+    (taken / "in the way").mkdir(parents=True)
+    ended = sweep(tmp_path, *words)
+    assert ended.code == 3, ended.output
+    assert {run.run_id: run.status for run in ended.runs} == {first.run_id: "failed", second.run_id: "ok"}
+    [failure] = [run.failure for run in ended.runs if run.failure]
+    assert (failure.kind, name in failure.message) == ("IsADirectoryError", True)
+    assert not list((tmp_path / "s").rglob("*.tmp*"))
+    shutil.rmtree(taken)
+    assert [run.status for run in sweep(tmp_path, *words).runs] == ["ok", "ok"]
 
 
 def test_a_sweep_in_which_everything_fails_alike_stops(sweep: Sweep, tmp_path: Path) -> None:

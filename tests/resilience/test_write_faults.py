@@ -184,6 +184,7 @@ def _refuse(fault: int) -> Callable[..., None]:
 WORDS = [
     sys.executable, "-m", "benchmark", "dataset=digits", "dataset.max_per_class=20", "backbone=shallownet",
     "training.epochs=1", "sweep.name=limited", "report.level=none", "machine.measure_latency=false",
+    "machine.save_model=true",
 ]  # fmt: skip
 
 
