@@ -87,6 +87,7 @@ def test_what_cannot_be_reproduced_is_said_in_a_sentence(
 ) -> None:
     record = the_run(sweep)
     failed = tmp_path / "failed"
+    store.make_sweep_directory(failed)
     store.write_record(failed, record.model_copy(update={"status": "failed"}))
     assert run(["reproduce", str(failed / "runs" / record.run_id)]) == 1
     assert "expected a finished one" in capsys.readouterr().err

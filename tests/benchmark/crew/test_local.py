@@ -34,7 +34,8 @@ def crew(tmp_path: Path) -> Iterator[LocalCrew]:
 
 
 def order_of(job: Job, manifest: Path = Path("nowhere.csv")) -> Order:
-    """An order for one run; without a manifest it fails as soon as it is begun."""
+    """An order for one run of a sweep that was laid out; without a manifest it fails as soon as it is begun."""
+    store.make_sweep_directory(job.directory)
     record = RunRecord(
         run_id=job.spec.run_id("pictures"),
         candidate="candidate",
