@@ -29,7 +29,7 @@ def _single(composed: DictConfig) -> launching.Ended | None:
     try:
         launching.remember(launching.run(jobs()))
     except Exception as error:  # raised through Hydra it would be announced a second time
-        launching.remember(explain(error))
+        launching.remember(explain(config.in_plain_words(error)))
     return None
 
 

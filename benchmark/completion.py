@@ -139,9 +139,8 @@ def _report(directory: Path, job: Job, board: Leaderboard, terminal: Terminal) -
     """Write report.html; results are not lost because they could not be drawn."""
     from benchmark.report import sweep as sweep_report  # noqa: PLC0415 - templates and figures take a second to load
 
-    level = "none" if job.report.level == "none" else "board"  # the runs' own pages have been drawn beside the training
-    try:
-        sweep_report.write(directory, level, job.figures.format, board)
+    try:  # the runs' own pages have been drawn beside the training
+        sweep_report.write(directory, job.report.level, job.figures.format, board, pages_of_runs=False)
     except Exception as error:
         terminal.warn(f"warning: report.html could not be drawn ({type(error).__name__}: {error})")
 

@@ -34,6 +34,8 @@ CONF = Path(__file__).resolve().parent.parent / "conf"
 PARTS = ("dataset", "backbone", "head", "finetune", "weighting", "augmentation", "training")
 CORES_PER_WORKER = 8
 """Training one net on more cores than this gains less than training two nets at once."""
+SCHEMA = "schema"
+"""The file of a group that holds what its choices share; no choice itself."""
 LAUNCHER_EXTRAS = ("joblib", "submitit")
 """Launchers that come with a package of their own."""
 PLAIN_WEIGHTS = ("none", "imagenet")
@@ -136,7 +138,7 @@ def in_plain_words(error: Exception) -> Exception:
     """The error itself, or a ConfigurationError that says what Hydra meant, with the nearest name."""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = str(error.missing_cfg_file).rpartition("/")
-        options = [str(option) for option in error.options or ()]
+        options = [str(option) for option in error.options or () if option != SCHEMA]
         extra = next((extra for extra in LAUNCHER_EXTRAS if group == "hydra/launcher" and name.startswith(extra)), None)
         return ConfigurationError(
             f"unknown {group or 'configuration'} {name!r}{nearest(name, options)}"
@@ -149,6 +151,12 @@ def in_plain_words(error: Exception) -> Exception:
     if not isinstance(error, HydraException | OmegaConfBaseException):
         return error
     text = str(error)
+    missing = re.search(r"Missing mandatory value: (\S+)", text)
+    if missing:
+        return ConfigurationError(
+            f"found no value for {missing[1]}; expected one: {missing[1]}=VALUE, or a choice of "
+            f"conf/{missing[1].partition('.')[0]}/ that has one"
+        )
     key = re.search(r"Could not override '([^']+)'", text) or re.search(r"full_key: (\S+)", text)
     if key:
         return ConfigurationError(_unknown_option(key[1]))

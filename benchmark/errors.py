@@ -46,6 +46,11 @@ def explain(error: BaseException) -> int:
 
 def sentence(error: BaseException) -> str:
     """What the error says without passwords, an operating-system error with its file and way out."""
+    if isinstance(error, BrokenPipeError) and not error.filename:
+        return (
+            "found nobody who reads what is printed (`| head`?); expected a reader to the end: send it to a file, and "
+            "give the same command again, which finishes the rest"
+        )
     if isinstance(error, OSError) and error.errno is not None:
         place = error.filename2 or error.filename  # of a file that takes another's place its own
         where = f" {place}" if place else ""

@@ -41,6 +41,12 @@ class Illustrator:
             return
         self._asked += 1
         if self._pool is None:
+            # A process of joblib's hands its children a start method that only joblib knows.
+            if multiprocessing.get_start_method(allow_none=True) not in (
+                None,
+                *multiprocessing.get_all_start_methods(),
+            ):
+                multiprocessing.set_start_method("spawn", force=True)
             # Forked, it would inherit the locks and connections of this process.
             spawn = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(max_workers=1, mp_context=spawn, initializer=_stand_back)

@@ -173,8 +173,15 @@ def is_wanted(run: Planned, known: RunRecord | None) -> bool:
     if sweep.rerun in ("all", "never"):
         return sweep.rerun == "all"
     if known is not None and known.finished:
-        return sweep.stale == "rerun" and is_stale(known)
+        return lacks_model(run, known) or (sweep.stale == "rerun" and is_stale(known))
     return sweep.rerun == "missing" or (known is not None and known.status != "pending")
+
+
+def lacks_model(run: Planned, known: RunRecord) -> bool:
+    """Whether the run's model is to be kept, and its result came without one."""
+    job = run.job
+    path = store.run_directory(job.directory, known.run_id) / "model.keras"
+    return job.machine.save_model and known.finished and not path.is_file()
 
 
 def _todo(run: Planned) -> Todo:

@@ -12,6 +12,7 @@ from filelock import FileLock
 from benchmark import store
 from benchmark.board import leaderboard
 from benchmark.records import RunRecord
+from benchmark.spec import RunSpec
 
 WEAR = "have looked at this test set with"
 """Words of the one sentence that speaks of the sweeps beside this one."""
@@ -77,8 +78,8 @@ def _damage(broken: list[store.BrokenRun]) -> list[str]:
 
 def _wear(directory: Path, records: list[RunRecord]) -> list[str]:
     """A warning when other sweeps beside this one have looked at the same test set with other candidates."""
-    own = {record.candidate for record in records if record.finished}
-    seen, sweeps = set(own), 1
+    own = {record.candidate for record in records if record.finished and isinstance(record.spec, RunSpec)}
+    seen, sweeps = set(own), min(len(own), 1)
     for path in sorted(directory.parent.glob("*/leaderboard.csv")):
         if path.parent == directory:
             continue
@@ -87,7 +88,7 @@ def _wear(directory: Path, records: list[RunRecord]) -> list[str]:
             same = table[(table["fingerprint"] == records[0].fingerprint) & table["rank"].notna()]
             sweeps += not set(same["candidate"]) <= seen
             seen |= set(same["candidate"])
-    if sweeps == 1:
+    if sweeps < 2:
         return []
     return [
         f"{sweeps} sweeps in {directory.parent.name}/ {WEAR} {len(seen)} candidates: the more often it is asked, the "

@@ -61,6 +61,8 @@ def lay_out(directory: Path, jobs: Sequence[Job], terminal: Terminal) -> Plan | 
         require_cluster(job.launcher.ray.address)
     store.make_sweep_directory(directory)
     planning.write_manifests(plan.asked.values())
+    if any(len(one.data.manifest.rejected) for one in plan.asked.values()):
+        terminal.say_quarantine()
     known = {record.run_id for record in plan.known}
     for one in plan.todo:
         if one.record.run_id not in known:
@@ -93,6 +95,12 @@ def _warn(plan: Plan, terminal: Terminal) -> None:
         terminal.warn(f"warning: {run.sentence.partition(':')[0]}; the run is done again")
     if plan.under_way:
         terminal.say(f"note: {_runs(plan.under_way)} under way in another process and left to it")
+    known = {record.run_id: record for record in plan.known}
+    models = sum(planning.lacks_model(one, known[one.record.run_id]) for one in plan.todo if one.record.run_id in known)
+    if models:
+        terminal.say(
+            f"note: {_runs(models)} finished without a model to keep and done again for it: machine.save_model"
+        )
     if plan.stale:
         terminal.say(
             f"note: {plan.stale} of the finished runs were computed by other code or library versions: "

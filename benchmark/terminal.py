@@ -25,7 +25,8 @@ from benchmark.jobs import Tracking
 from benchmark.records import RunRecord
 from benchmark.report.labels import candidate_labels
 from benchmark.screen import Screen
-from datasets.manifest import Manifest
+from datasets.audit_summary import rejected_by_reason
+from datasets.manifest import QUARANTINE, Manifest
 
 
 @contextmanager
@@ -111,12 +112,16 @@ class Terminal:
         splits = ", ".join(f"{counts.get(split, 0)} {split}" for split in ("train", "val", "test"))
         self.say(f"{len(manifest.table)} pictures in {len(manifest.classes)} classes: {splits}")
         if len(manifest.rejected):
-            self.say(
-                f"{len(manifest.rejected)} files are left out; the reasons are in {self._directory}/quarantine.csv"
-            )
+            reasons = rejected_by_reason(manifest.rejected).items()
+            told = ", ".join(f"{count} x {reason}" for reason, count in reasons)
+            self.say(f"{_count(len(manifest.rejected), 'file')} left out: {told}")
         for note in manifest.notes:
             self._said.add(note)
             self.say(f"note: {note}")
+
+    def say_quarantine(self) -> None:
+        """Where the files that were left out are listed."""
+        self.say(f"what is left out, and why: {_short(self._directory / QUARANTINE)}")
 
     def say_plan(self, asked: int, finished: int, again: Counter[str], bundles: Sequence[Bundle]) -> None:
         """What is there and what will be done: `12 finished, 2 failed -> again, 4 new`."""
@@ -220,6 +225,8 @@ class Terminal:
             self.warn(f"  {len(records)} x {reason} ({records[0].run_id}{others})")
         if len(alike) > MOST_REASONS:
             self.warn(f"  {len(alike) - MOST_REASONS} other reasons")
+        if any(record.status in ("pending", "running", "interrupted") for record in unfinished):
+            self.warn("the same command again finishes the rest")
         names = ["leaderboard.csv", "leaderboard.md", "report.html", "costs.csv", "runs.csv"]
         there = [name for name in names if (self._directory / name).is_file()]
         self.say(f"files: {here}/{', '.join([*there, 'runs/'])}")

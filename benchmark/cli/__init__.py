@@ -84,11 +84,25 @@ def run(words: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except _ClickError as error:
-        typer.echo(f"error: {error.format_message()}", err=True)  # type: ignore[attr-defined]
+        typer.echo(f"error: {_explained(error, words)}", err=True)
         return USAGE
     except Exception as error:  # the outermost frame: every mistake becomes a sentence and an exit code
         return explain(error)
     return max(code if isinstance(code, int) else DONE, output.worst_warning())
+
+
+def _explained(error: Any, words: Sequence[str]) -> str:
+    """What is wrong with the words of the command line, and how they should look."""
+    said: str = error.format_message()
+    first = next((word for word in words if not word.startswith("-")), "")
+    if said.startswith("No such command") and first not in COMMANDS:
+        command = next((word for word in words if word in COMMANDS), None)
+        if command:
+            return f"{said} The command comes first: bench {command} {first}"
+        return f"{said} There are {', '.join(COMMANDS)}"
+    if said.startswith("Missing argument") and error.ctx is not None:
+        return f"{said} {error.ctx.get_usage()}"
+    return said
 
 
 def _app(words: Sequence[str]) -> typer.Typer:

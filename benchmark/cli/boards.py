@@ -11,8 +11,8 @@ from typing import Annotated, Any, NamedTuple
 import pandas as pd
 import typer
 
+from benchmark import claims, store
 from benchmark import metrics as known_metrics
-from benchmark import store
 from benchmark.board import leaderboard as boards
 from benchmark.board.columns import csv_text
 from benchmark.board.cost_tables import compact_costs
@@ -77,7 +77,7 @@ def leaderboard(
     """
     kept = _without(load_records(directory), without or [])
     board = _board(directory, kept.records)
-    board = replace(board, sentences=(*board.sentences, *kept.sentences))
+    board = replace(board, sentences=(*board.sentences, *_abandoned(directory, kept.records), *kept.sentences))
     spent = find_costs(kept.records, board)
     if costs:
         _show_costs(board, spent, format)
@@ -92,6 +92,18 @@ def leaderboard(
         failures = [run._asdict() for run in board.failures]
         content = {"primary": board.primary, "sentences": board.sentences, "rows": rows, "failures": failures}
         echo_json(content)
+
+
+def _abandoned(directory: Path, records: Sequence[RunRecord]) -> tuple[str, ...]:
+    """A sentence on runs whose record says that they are running, which nobody is at."""
+    running = [record for record in records if record.status == "running"]
+    left = sum(not claims.is_under_way(directory, record) for record in running)
+    if not left:
+        return ()
+    runs = "1 run is" if left == 1 else f"{left} runs are"
+    return (
+        f"{runs} marked running, but the sweep that was at it ended without a word: its command again does the rest.",
+    )
 
 
 def metrics(format: FormatOption = Format.TABLE) -> None:

@@ -186,7 +186,9 @@ def _lines(seen: Audit, kept: KeptAudit) -> Iterator[str]:
     reasons = "; ".join(f"{count} {shown(reason)}" for reason, count in rejected.items())
     yield f"left out: {sum(rejected.values())}" + (f" ({reasons})" if reasons else "")
     same, conflicts = content["copies"]["same_label"], content["copies"]["conflicts"]
-    yield f"copies with one label: {_extent(same)}"
+    distance = seen.spec.near_distance
+    near = "the same pixels" if distance is None else f"the same pixels, or hashes of at most {distance} other bits"
+    yield f"copies with one label ({near}): {_extent(same)}"
     yield f"conflicts, one picture with two labels: {_extent(conflicts)}"
     for pair, count in content["leaks"].items():
         yield f"leak {pair}: {count} pictures"

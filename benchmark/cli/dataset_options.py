@@ -78,7 +78,10 @@ def dataset_of(words: Sequence[str], name: str | None, source: str | None) -> Da
     places = [Path(word).expanduser() for word in words if not is_override(word)]
     overrides = [word for word in words if is_override(word)]
     if len(places) > 1:
-        raise OptionError(f"found two folders, {places[0]} and {places[1]}; expected one and KEY=VALUE words")
+        raise OptionError(
+            f"found two folders, {places[0]} and {places[1]}; expected one and KEY=VALUE words, those with "
+            "spaces in quotation marks: 'parts={train: train, val: test}'"
+        )
     place = places[0] if places else None
     named = [word.partition("=")[2] for word in overrides if word.removeprefix("dataset.").startswith("source=")]
     source = source or (named[-1] if named else "table" if place is not None and place.is_file() else "folder")

@@ -42,7 +42,7 @@ def doctor(words: Words = None) -> int:
         remedy = f" -> {finding.remedy}" if finding.remedy else ""
         echo(f"{MARKS[finding.state]} {finding.subject}: {finding.text}{remedy}")
         sys.stdout.flush()
-    echo(f"{counts['problem']} problems, {counts['warning']} warnings")
+    echo(", ".join(f"{counts[state]} {state}{'' if counts[state] == 1 else 's'}" for state in ("problem", "warning")))
     return USAGE if counts["problem"] else DONE
 
 

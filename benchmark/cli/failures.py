@@ -61,7 +61,10 @@ def failures(directory: Sweep, format: FormatOption = Format.TABLE, lines: Most 
     for runs in sorted(alike.values(), key=len, reverse=True):
         echo("\n".join(_told(runs, with_log=lines > 0)) + "\n\n")
     waiting = len(records) - len(tried) - len(under_way)
-    counts = [f"{len(failed)} {'run' if len(failed) == 1 else 'runs'} failed"]
+    interrupted = sum(run.status == "interrupted" for run in failed)
+    ended = len(failed) - interrupted
+    counts = [f"{interrupted} interrupted"] if interrupted else []
+    counts = [f"{ended} {'run' if ended == 1 else 'runs'} failed", *counts] if ended or not counts else counts
     counts += [f"{len(under_way)} under way"] if under_way else []
     counts += [f"{waiting} not yet run"] if waiting else []
     echo(", ".join(counts))

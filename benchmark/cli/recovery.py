@@ -64,7 +64,8 @@ def verify(directory: Sweep, uri: Uri = None) -> int:
     for difference in differences:
         echo(f"- {difference}")
     if differences:
-        echo(f"{len(differences)} differences in {verified.runs} runs: {places} do not agree")
+        count = "1 difference" if len(differences) == 1 else f"{len(differences)} differences"
+        echo(f"{count} in {verified.runs} runs: {places} do not agree")
         return DATA
     unasked = "" if place.enabled else "; MLflow was not asked: the sweep is not tracked there"
     echo(f"{verified.runs} runs: {places} agree{unasked}")

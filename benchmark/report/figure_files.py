@@ -46,7 +46,7 @@ def drawn_format(directory: Path) -> FigureFormat | None:
 
 
 def write_figures(folder: Path, figures: Mapping[str, Plot | Heat], format: FigureFormat) -> list[Path]:
-    """Write each figure as `<name>.<format>` into the folder."""
+    """Write each figure as `<name>.<format>` into the folder; in other formats it is not left behind there."""
     paths = []
     for name, figure in figures.items():
         path = folder / f"{name}.{format}"
@@ -54,6 +54,9 @@ def write_figures(folder: Path, figures: Mapping[str, Plot | Heat], format: Figu
             store.write_text(path, svg_file(figure))
         else:
             _write_drawn(path, figure, format)
+        for other in get_args(FigureFormat):
+            if other != format:
+                path.with_suffix(f".{other}").unlink(missing_ok=True)
         paths.append(path)
     return paths
 

@@ -67,7 +67,9 @@ class _Results:
         return found
 
 
-def write(directory: Path, level: str, format: str = "svg", board: Leaderboard | None = None) -> Written:
+def write(
+    directory: Path, level: str, format: str = "svg", board: Leaderboard | None = None, pages_of_runs: bool = True
+) -> Written:
     """Write report.html, with level `full` also its figures/, and the page and figures of every run that has none yet.
 
     Args:
@@ -75,6 +77,7 @@ def write(directory: Path, level: str, format: str = "svg", board: Leaderboard |
         level: none, board or full.
         format: of the files of figures: svg, png or pdf.
         board: the sweep's leaderboard if it is at hand, which saves building it again.
+        pages_of_runs: False leaves the pages of runs to somebody else.
 
     Raises:
         ConfigurationError: another level or format.
@@ -88,7 +91,7 @@ def write(directory: Path, level: str, format: str = "svg", board: Leaderboard |
         return Written(None, [])
     found = store.survey(directory)
     pages = []
-    if level == "full":
+    if level == "full" and pages_of_runs:
         for record in found.records:
             if record.finished and not run.is_written(directory, record, format):
                 pages += [path for path in run.write(directory, record, format) if path.name == run.PAGE]

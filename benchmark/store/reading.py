@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -155,7 +156,9 @@ def changed_files(stored: Stored, run: Path, names: Sequence[str] = KEPT_FILES) 
 def _runs(directory: Path) -> list[Path]:
     """The folders of all runs that have a record, by name."""
     if not directory.is_dir():
-        raise NoSuchSweep(f"found no folder {directory}; expected a sweep's folder, results/<sweep.name>")
+        raise NoSuchSweep(
+            f"found no folder {directory}; expected a sweep's folder, results/<sweep.name>{_near(directory)}"
+        )
     return [path.parent for path in sorted(directory.glob("runs/*/record.json"))]
 
 
@@ -173,3 +176,12 @@ def _broken(path: Path, reason: str) -> str:
         f"found no whole record in {path} ({reason}); expected the file that the run wrote, schema_version 1: "
         f"delete the folder {path.parent} and give the sweep's command again"
     )
+
+
+def _near(directory: Path) -> str:
+    """The sweep beside the folder that is not there, or in results/, with nearly its name."""
+    sweeps = {
+        path.parent.name: path.parent for root in (Path("results"), directory.parent) for path in root.glob("*/runs")
+    }
+    close = difflib.get_close_matches(directory.name, sweeps, n=1)
+    return f": did you mean {sweeps[close[0]]}?" if close else ""

@@ -53,7 +53,7 @@ def _runs(ledger: Ledger) -> Iterator[str]:
                 yield f"{run_id}: {difference}"
     for run_id in sorted(known):
         if not (store.run_directory(ledger.directory, run_id) / "record.json").exists():
-            yield f"{run_id} is in MLflow, but not in {ledger.directory}"
+            yield f"{run_id} is in MLflow, but not in {ledger.directory} (not wanted any more? delete it there, too)"
 
 
 def run_differences(ledger: Ledger, run: Run, stored: store.Stored) -> Iterator[str]:
@@ -75,7 +75,9 @@ def _candidates(ledger: Ledger, board: Leaderboard) -> Iterator[str]:
     known = ledger.candidates()
     for row in candidates.rows(board):
         runs = known.pop(row.candidate, [])
-        if len(runs) != 1:
+        if not runs:
+            yield f"candidate {row.candidate} is not in MLflow (`bench mlflow push` sends it)"
+        elif len(runs) > 1:
             yield f"candidate {row.candidate} is in MLflow {len(runs)} times"
         elif differences := candidates.differences(runs[0], row):
             yield f"candidate {row.candidate} is otherwise in MLflow than on the board: {'; '.join(differences[:5])}"

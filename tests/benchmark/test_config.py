@@ -99,6 +99,8 @@ MISTAKES = [
     (["sweep.name=../up"], 1, "sweep.name"),
     (["plugins=[no_such_module]"], 1, "no plug-in 'no_such_module'"),
     (["dataset=folder"], 1, "root"),
+    (["dataset=schema"], 1, "no value for dataset.name"),
+    (["dataset=schemas"], 1, "expected one of digits, folder, given_split, shapes, table"),
     (["dataset=folder", "dataset.root=nowhere"], 1, "nowhere"),
     (["dataset=table", "dataset.table=nowhere.csv"], 1, "nowhere.csv"),
     (["-m", "backbone=lenet,shalownet"], 1, "did you mean 'shallownet'"),

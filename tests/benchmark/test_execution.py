@@ -158,6 +158,19 @@ def test_results_of_other_code_are_kept_and_said_or_done_again(sweep: Sweep, hal
     assert "1 ok -> again" in again.output
 
 
+def test_a_model_that_is_wanted_later_is_made_by_doing_the_run_again(sweep: Sweep, tmp_path: Path) -> None:
+    [run] = sweep(tmp_path, "backbone.name=tiny").runs
+    folder = store.run_directory(tmp_path / "s", run.run_id)
+    before = predictions(tmp_path, run)
+    again = sweep(tmp_path, "backbone.name=tiny", "machine.save_model=true")
+    assert "1 ok -> again" in again.output
+    assert "finished without a model" in again.output
+    assert (folder / "model.keras").is_file()
+    assert predictions(tmp_path, run) == before
+    assert "1 run: 1 finished, 0 new" in sweep(tmp_path, "backbone.name=tiny", "machine.save_model=true").output
+    assert "1 run: 1 finished, 0 new" in sweep(tmp_path, "backbone.name=tiny").output
+
+
 def test_a_plan_shows_what_would_be_done_and_does_nothing(sweep: Sweep, tmp_path: Path) -> None:
     ended = sweep(tmp_path, *STACK, "head.dropout=0.1,0.2", "launcher.dry_run=true")
     assert ended.code == 0

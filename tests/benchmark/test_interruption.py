@@ -138,7 +138,9 @@ def test_after_a_kill_the_run_under_way_is_listed_as_interrupted(
     said = capsys.readouterr().out
     assert "interrupted: the sweep that was at it ended without a word" in said
     assert f"again: {killed.command}" in said
-    assert "1 run failed\n" in said
+    assert said.endswith("1 interrupted\n")
+    assert run(["leaderboard", str(folder.results / "s")]) == 0
+    assert "1 run is marked running, but the sweep that was at it ended" in capsys.readouterr().out
 
 
 def test_two_sweeps_in_one_folder_leave_each_other_their_runs(folder: Folder) -> None:

@@ -1,6 +1,7 @@
 """Whole sweeps: one in processes of its own, as a person starts it, the others by a worker that stays warm."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -136,7 +137,9 @@ def test_two_identical_sweeps_give_the_same_bytes(run_sweep: Any, tmp_path: Path
         boards.append((tmp_path / name / "leaderboard.csv").read_bytes())
     assert boards[0] == boards[1]
     ended = run_sweep(*BARE, f"paths.results={tmp_path}", "sweep.name=third", "backbone.name=tiny")
-    assert "2 sweeps in" in ended.output, "a test set that is asked again and again is worn out"
+    assert re.search("2 sweeps in .* with 3 candidates", ended.output), (
+        "a test set that is asked again and again is worn out"
+    )
     assert "2 sweeps in" not in (tmp_path / "second" / "leaderboard.md").read_text(), (
         "the same candidates again are not"
     )
@@ -161,6 +164,7 @@ def test_every_run_has_a_page_with_its_layers_and_one_of_a_candidate_shows_where
         *SMALL, f"paths.results={tmp_path}", "sweep.name=pages", "backbone=lenet", "augmentation=flip", "seed=0,1"
     )
     assert ended.code == 0, ended.output + ended.errors
+    assert list((tmp_path / "pages" / "figures").glob("*.svg"))
     runs = tmp_path / "pages" / "runs"
     first, second = (next(runs.glob(f"*-s{seed}-*")) for seed in (0, 1))
     for run in (first, second):

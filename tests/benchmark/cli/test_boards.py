@@ -152,3 +152,23 @@ def test_a_board_fits_a_narrow_terminal(directory: Path) -> None:
     assert table
     assert all(len(line.rstrip()) <= 60 for line in table)
     assert "parameters" not in text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["insects", "leaderboard"], "The command comes first: bench leaderboard insects"),
+        (["bogus"], "There are audit, prepare, cache"),
+        (["diff", "a"], "Usage: bench diff [OPTIONS]"),
+    ],
+)
+def test_words_that_cannot_be_followed_are_put_right(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(words) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_the_sweep_of_nearly_the_same_name_is_named(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["leaderboard", str(directory)[:-1]]) == 1
+    assert f"did you mean {directory}?" in capsys.readouterr().err

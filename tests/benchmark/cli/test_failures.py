@@ -140,7 +140,7 @@ def test_a_run_whose_sweep_was_killed_is_interrupted_and_one_of_a_living_sweep_i
     assert "interrupted: the sweep that was at it ended without a word" in said
     assert "  k0\n    again: python -m benchmark c0" in said
     assert "  l0\n" not in said
-    assert said.endswith("4 runs failed, 1 under way, 1 not yet run\n")
+    assert said.endswith("3 runs failed, 1 interrupted, 1 under way, 1 not yet run\n")
 
 
 def test_the_log_that_is_named_is_there(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
