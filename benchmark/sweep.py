@@ -98,9 +98,7 @@ def _warn(plan: Plan, terminal: Terminal) -> None:
     known = {record.run_id: record for record in plan.known}
     models = sum(planning.lacks_model(one, known[one.record.run_id]) for one in plan.todo if one.record.run_id in known)
     if models:
-        terminal.say(
-            f"note: {_runs(models)} finished without a model to keep and done again for it: machine.save_model"
-        )
+        terminal.say(f"note: {_runs(models)} finished without a model and done again for it: machine.save_model")
     if plan.stale:
         terminal.say(
             f"note: {plan.stale} of the finished runs were computed by other code or library versions: "

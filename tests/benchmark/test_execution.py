@@ -164,7 +164,7 @@ def test_a_model_that_is_wanted_later_is_made_by_doing_the_run_again(sweep: Swee
     before = predictions(tmp_path, run)
     again = sweep(tmp_path, "backbone.name=tiny", "machine.save_model=true")
     assert "1 ok -> again" in again.output
-    assert "finished without a model" in again.output
+    assert "finished without a model and done again" in again.output
     assert (folder / "model.keras").is_file()
     assert predictions(tmp_path, run) == before
     assert "1 run: 1 finished, 0 new" in sweep(tmp_path, "backbone.name=tiny", "machine.save_model=true").output
