@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +20,10 @@ from benchmark.terminal import Terminal
 if TYPE_CHECKING:
     from benchmark.execution import Surroundings
     from benchmark.tracking import NoTracker, SweepTracker
+
+
+LOG = "worker.log"
+"""What workers print between runs."""
 
 
 class Carried(NamedTuple):
@@ -38,14 +44,17 @@ class ResultsGone(RuntimeError):
     exit_code = RUNS_FAILED
 
 
-def carry_out(directory: Path, plan: Plan, terminal: Terminal) -> Carried:
+def carry_out(directory: Path, plan: Plan, terminal: Terminal, begun: LocalCrew | None = None) -> Carried:
     """Do what the plan leaves to do, and publish it: baselines, board, report, MLflow.
+
+    Args:
+        begun: workers that have been started already.
 
     Raises:
         TrackingUnavailable: MLflow's store cannot be opened.
     """
     job = next(iter(plan.asked.values())).job
-    with hire(directory, plan, terminal) as crew:
+    with hire(directory, plan, terminal, begun) as crew:
         if plan.todo:
             crew.warm_up(plan.todo[0].job)  # Keras loads there while MLflow loads here
         from benchmark.execution import Execution, Surroundings  # noqa: PLC0415 - brings MLflow, which takes seconds
@@ -73,7 +82,26 @@ def carry_out(directory: Path, plan: Plan, terminal: Terminal) -> Carried:
         return _end(plan, around, execution.stopped, interrupted)
 
 
-def hire(directory: Path, plan: Plan, terminal: Terminal) -> Crew:
+@contextmanager
+def begun_early(directory: Path, jobs: Sequence[Job]) -> Iterator[LocalCrew | None]:
+    """Workers, the first of which loads Keras while the pictures are looked at; None where nothing may be to do."""
+    job, known = jobs[0], sum(1 for _ in directory.glob("runs/*/record.json"))
+    if job.launcher.engine != "local" or job.launcher.dry_run or job.sweep.rerun == "never" or known >= len(jobs):
+        yield None
+        return
+    # The sweep's folder is not made before it is known that there can be a sweep.
+    job.paths.results.mkdir(parents=True, exist_ok=True)
+    log = directory / LOG if directory.is_dir() else job.paths.results / f".worker-{os.getpid()}.log"
+    with LocalCrew(log, job.launcher.workers_here) as crew:
+        crew.warm_up(job)
+        try:
+            yield crew
+        finally:
+            if log.name != LOG:
+                log.unlink(missing_ok=True)
+
+
+def hire(directory: Path, plan: Plan, terminal: Terminal, begun: LocalCrew | None = None) -> Crew:
     """The workers, here or in a cluster.
 
     Raises:
@@ -81,7 +109,10 @@ def hire(directory: Path, plan: Plan, terminal: Terminal) -> Crew:
     """
     job = next(iter(plan.asked.values())).job
     if not wants_cluster(job, plan):
-        return LocalCrew(directory / "worker.log", job.launcher.workers_here)
+        if begun is None:
+            return LocalCrew(directory / LOG, job.launcher.workers_here)
+        begun.move_log(directory / LOG)
+        return begun
     from benchmark.crew.cluster import RayCrew  # noqa: PLC0415 - an extra
 
     return RayCrew(directory, job, len(plan.bundles), terminal.say)

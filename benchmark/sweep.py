@@ -11,7 +11,8 @@ from types import FrameType
 from benchmark import planning, publish, references, settlement, store
 from benchmark.board import leaderboard
 from benchmark.board.table import Leaderboard
-from benchmark.completion import Carried, carry_out, left, wants_cluster
+from benchmark.completion import Carried, begun_early, carry_out, left, wants_cluster
+from benchmark.crew import LocalCrew
 from benchmark.crew.reach import require_cluster
 from benchmark.errors import DONE, INTERRUPTED, RUNS_FAILED
 from benchmark.jobs import Job
@@ -35,9 +36,11 @@ def run(jobs: Sequence[Job], show: Show) -> int:
     with terminable():
         for directory, some in by_sweep(jobs).items():
             terminal = Terminal(directory, some[0].screen)
-            plan = lay_out(directory, some, terminal)
-            if plan is not None:
-                code = max(code, tell(directory, plan, _carry_out_what_isleft(directory, plan, terminal), show))
+            with begun_early(directory, some) as crew:
+                plan = lay_out(directory, some, terminal)
+                carried = _carry_out_what_is_left(directory, plan, terminal, crew) if plan else None
+            if plan and carried:
+                code = max(code, tell(directory, plan, carried, show))
     return code
 
 
@@ -82,10 +85,10 @@ def tell(directory: Path, plan: Plan, carried: Carried, show: Show) -> int:
     return INTERRUPTED if carried.interrupted else _exit_code(job, carried.unfinished, len(plan.asked))
 
 
-def _carry_out_what_isleft(directory: Path, plan: Plan, terminal: Terminal) -> Carried:
+def _carry_out_what_is_left(directory: Path, plan: Plan, terminal: Terminal, crew: LocalCrew | None) -> Carried:
     """Carry the plan out, unless everything is there already."""
     if plan.bundles or references.missing(plan) or settlement.is_unsettled(directory):
-        return carry_out(directory, plan, terminal)
+        return carry_out(directory, plan, terminal, crew)
     return Carried(False, *left(directory, plan, plan.known), None)
 
 

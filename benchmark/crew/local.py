@@ -39,6 +39,12 @@ class LocalCrew:
         """The places whose worker, if there is one, has nothing to do."""
         return [place for place, worker in enumerate(self._workers) if worker is None or worker.order is None]
 
+    def move_log(self, path: Path) -> None:
+        """What workers have printed, and will print, between runs goes there."""
+        if self._log != path:
+            self._log.rename(path)
+            self._log = path
+
     def network(self, place: int) -> str:
         """The network that the worker of this place had last."""
         worker = self._workers[place]

@@ -5,19 +5,19 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from backbones import registry
-from benchmark import asking, completion, plugins, sweep
+from benchmark import asking, plugins, sweep
 from benchmark.cli.boards import show_board
-from benchmark.crew import Crew, LocalCrew
+from benchmark.crew import LocalCrew
 from benchmark.errors import explain
-from benchmark.planning import Plan
-from benchmark.terminal import Terminal
+from benchmark.jobs import Job
 
 PLUGINS = Path(__file__).resolve().parent.parent / "plugins"
 FAULTY = "faulty_backbones"
@@ -46,6 +46,9 @@ class WarmCrew(LocalCrew):
         if self.busy:
             self.stop()
 
+    def move_log(self, path: Path) -> None:
+        """Its log is not one sweep's."""
+
 
 @pytest.fixture(scope="session")
 def warm_crew(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmCrew]:
@@ -67,13 +70,12 @@ def run_sweep(warm_crew: WarmCrew) -> Iterator[RunSweep]:
         patch.setenv("MARK", str(warm_crew.mark))
         patch.setenv("PYTHONPATH", str(PLUGINS))
         patch.syspath_prepend(PLUGINS)
-        hire = completion.hire
+        begun_early = sweep.begun_early
 
-        def keep_warm(directory: Path, plan: Plan, terminal: Terminal) -> Crew:
-            asked = next(iter(plan.asked.values())).job.launcher.workers
-            return warm_crew if asked is None else hire(directory, plan, terminal)
+        def keep_warm(directory: Path, jobs: Sequence[Job]) -> AbstractContextManager[LocalCrew | None]:
+            return warm_crew if jobs[0].launcher.workers is None else begun_early(directory, jobs)
 
-        patch.setattr(completion, "hire", keep_warm)
+        patch.setattr(sweep, "begun_early", keep_warm)
 
         def run(*words: str) -> Ended:
             warm_crew.mark.unlink(missing_ok=True)
