@@ -46,7 +46,7 @@ def test_an_audit_leaves_its_files_and_says_what_it_saw(pictures: Path, capsys: 
     assert "pictures: 24 pictures in 2 classes: 16 train, 4 val, 4 test" in said
     assert "27 files: 0 known from an earlier look, 27 opened" in said
     assert "1 not an image" in said
-    assert "copies with one label: 2 pictures in 1 group" in said
+    assert "copies with one label (the same pixels, or hashes of at most 4 other bits): 2 pictures in 1 group" in said
     assert "conflicts, one picture with two labels: 2 pictures in 1 group" in said
     assert {path.name for path in Path("results/audits/pictures").iterdir()} == FILES
 
