@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from benchmark.tracking import NoTracker, SweepTracker
 
 
-LOG = "worker.log"
-"""What workers print between runs."""
-
-
 class Carried(NamedTuple):
     """How the plan was carried out."""
 
@@ -91,13 +87,13 @@ def begun_early(directory: Path, jobs: Sequence[Job]) -> Iterator[LocalCrew | No
         return
     # The sweep's folder is not made before it is known that there can be a sweep.
     job.paths.results.mkdir(parents=True, exist_ok=True)
-    log = directory / LOG if directory.is_dir() else job.paths.results / f".worker-{os.getpid()}.log"
+    log = directory / store.WORKER_LOG if directory.is_dir() else job.paths.results / f".worker-{os.getpid()}.log"
     with LocalCrew(log, job.launcher.workers_here) as crew:
         crew.warm_up(job)
         try:
             yield crew
         finally:
-            if log.name != LOG:
+            if log.name != store.WORKER_LOG:
                 log.unlink(missing_ok=True)
 
 
@@ -110,8 +106,8 @@ def hire(directory: Path, plan: Plan, terminal: Terminal, begun: LocalCrew | Non
     job = next(iter(plan.asked.values())).job
     if not wants_cluster(job, plan):
         if begun is None:
-            return LocalCrew(directory / LOG, job.launcher.workers_here)
-        begun.move_log(directory / LOG)
+            return LocalCrew(directory / store.WORKER_LOG, job.launcher.workers_here)
+        begun.move_log(directory / store.WORKER_LOG)
         return begun
     from benchmark.crew.cluster import RayCrew  # noqa: PLC0415 - an extra
 

@@ -82,6 +82,8 @@ def tell(directory: Path, plan: Plan, carried: Carried, show: Show) -> int:
     if carried.under_way:
         terminal.say(f"{_runs(carried.under_way)} under way in another process, which will add the results")
     terminal.say_end(job.tracking, carried.unfinished)
+    if carried.interrupted:
+        terminal.warn("the same command again finishes the rest")
     return INTERRUPTED if carried.interrupted else _exit_code(job, carried.unfinished, len(plan.asked))
 
 

@@ -225,8 +225,6 @@ class Terminal:
             self.warn(f"  {len(records)} x {reason} ({records[0].run_id}{others})")
         if len(alike) > MOST_REASONS:
             self.warn(f"  {len(alike) - MOST_REASONS} other reasons")
-        if any(record.status in ("pending", "running", "interrupted") for record in unfinished):
-            self.warn("the same command again finishes the rest")
         names = ["leaderboard.csv", "leaderboard.md", "report.html", "costs.csv", "runs.csv"]
         there = [name for name in names if (self._directory / name).is_file()]
         self.say(f"files: {here}/{', '.join([*there, 'runs/'])}")
