@@ -27,7 +27,7 @@ def _single(composed: DictConfig) -> launching.Ended | None:
     if HydraConfig.get().mode is RunMode.MULTIRUN:
         return launching.run_share(jobs)
     try:
-        launching.remember(launching.run(jobs()))
+        launching.remember(launching.run(jobs(), 1))
     except Exception as error:  # raised through Hydra it would be announced a second time
         launching.remember(explain(config.in_plain_words(error)))
     return None

@@ -40,4 +40,4 @@ def _jobs(words: list[str]) -> list[Job]:
     own = master.hydra.sweeper.get("params") or {}
     arguments = [f"{key}={value}" for key, value in own.items()] + words
     batches = BasicSweeper.split_arguments(parser.parse_overrides(arguments), None)
-    return Composer(loader, master).jobs(list(chain.from_iterable(batches)))
+    return list(Composer(loader, master).jobs(list(chain.from_iterable(batches))))

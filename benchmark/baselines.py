@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.neighbors import KNeighborsClassifier
 
 from benchmark import environment, metrics
 from benchmark.predictions import Predictions
@@ -77,6 +76,8 @@ def _nearest_neighbours(
 ) -> npt.NDArray[np.float64]:
     """N x C shares of each class among the nearest training pictures (Euclidean), by Laplace's rule."""
     neighbours = min(NEIGHBOURS, int(train.sum()))
+    from sklearn.neighbors import KNeighborsClassifier  # noqa: PLC0415 - workers begin before it is loaded
+
     model = KNeighborsClassifier(neighbours, algorithm="brute").fit(grey[train], labels[train])
     votes = np.zeros((len(grey), classes))
     votes[:, model.classes_] = model.predict_proba(grey) * neighbours

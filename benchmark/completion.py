@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmark import claims, publish, references, store, whereabouts
 from benchmark.board.table import Leaderboard
-from benchmark.crew import Crew, LocalCrew
+from benchmark.crew import LocalCrew
 from benchmark.errors import RUNS_FAILED
+from benchmark.hiring import hire
 from benchmark.jobs import Job
 from benchmark.planning import Plan
 from benchmark.records import RunRecord
 from benchmark.terminal import Terminal
+from benchmark.untracked import NoTracker
 
 if TYPE_CHECKING:
     from benchmark.execution import Surroundings
-    from benchmark.tracking import NoTracker, SweepTracker
+    from benchmark.tracking import SweepTracker
 
 
 class Carried(NamedTuple):
@@ -52,14 +52,19 @@ def carry_out(directory: Path, plan: Plan, terminal: Terminal, begun: LocalCrew 
     job = next(iter(plan.asked.values())).job
     with hire(directory, plan, terminal, begun) as crew:
         if plan.todo:
-            crew.warm_up(plan.todo[0].job)  # Keras loads there while MLflow loads here
-        from benchmark.execution import Execution, Surroundings  # noqa: PLC0415 - brings MLflow, which takes seconds
+            crew.warm_up(plan.todo[0].job)  # Keras loads there while all else loads here
+        from benchmark.execution import Execution, Surroundings  # noqa: PLC0415
         from benchmark.illustration import Illustrator  # noqa: PLC0415
 
-        tracker = _open_tracker(job)
         illustrator = Illustrator(directory, job.figures.format if job.report.level == "full" else None)
-        around = Surroundings(directory, crew, tracker, terminal, illustrator)
+        around = Surroundings(directory, crew, terminal, illustrator)
         execution = Execution(plan, around)
+        try:
+            execution.begin()
+            tracker = _open_tracker(job)  # while the first workers are at work
+        except BaseException:
+            execution.withdraw()
+            raise
         interrupted = False
 
         def compute_references() -> None:
@@ -68,55 +73,14 @@ def carry_out(directory: Path, plan: Plan, terminal: Terminal, begun: LocalCrew 
 
         try:
             with terminal:
-                execution.finish(beside=compute_references)
+                execution.finish(tracker, beside=compute_references)
         except KeyboardInterrupt:
             interrupted = True
             execution.interrupt()  # a second Ctrl-C ends it all, here or below
         except Exception:
-            _end(plan, around, execution.stopped, interrupted)
+            _end(plan, around, tracker, execution.stopped, interrupted)
             raise
-        return _end(plan, around, execution.stopped, interrupted)
-
-
-@contextmanager
-def begun_early(directory: Path, jobs: Sequence[Job]) -> Iterator[LocalCrew | None]:
-    """Workers, the first of which loads Keras while the pictures are looked at; None where nothing may be to do."""
-    job, known = jobs[0], sum(1 for _ in directory.glob("runs/*/record.json"))
-    if job.launcher.engine != "local" or job.launcher.dry_run or job.sweep.rerun == "never" or known >= len(jobs):
-        yield None
-        return
-    # The sweep's folder is not made before it is known that there can be a sweep.
-    job.paths.results.mkdir(parents=True, exist_ok=True)
-    log = directory / store.WORKER_LOG if directory.is_dir() else job.paths.results / f".worker-{os.getpid()}.log"
-    with LocalCrew(log, job.launcher.workers_here) as crew:
-        crew.warm_up(job)
-        try:
-            yield crew
-        finally:
-            if log.name != store.WORKER_LOG:
-                log.unlink(missing_ok=True)
-
-
-def hire(directory: Path, plan: Plan, terminal: Terminal, begun: LocalCrew | None = None) -> Crew:
-    """The workers, here or in a cluster.
-
-    Raises:
-        ClusterUnavailable: the cluster cannot be joined.
-    """
-    job = next(iter(plan.asked.values())).job
-    if not wants_cluster(job, plan):
-        if begun is None:
-            return LocalCrew(directory / store.WORKER_LOG, job.launcher.workers_here)
-        begun.move_log(directory / store.WORKER_LOG)
-        return begun
-    from benchmark.crew.cluster import RayCrew  # noqa: PLC0415 - an extra
-
-    return RayCrew(directory, job, len(plan.bundles), terminal.say)
-
-
-def wants_cluster(job: Job, plan: Plan) -> bool:
-    """Whether there is something to do that is not done on this machine."""
-    return job.launcher.engine == "ray" and bool(plan.bundles)
+        return _end(plan, around, tracker, execution.stopped, interrupted)
 
 
 def left(directory: Path, plan: Plan, records: Sequence[RunRecord]) -> tuple[list[RunRecord], int]:
@@ -126,9 +90,11 @@ def left(directory: Path, plan: Plan, records: Sequence[RunRecord]) -> tuple[lis
     return unfinished, len(without) - len(unfinished)
 
 
-def _end(plan: Plan, around: Surroundings, stopped: str, interrupted: bool) -> Carried:
+def _end(
+    plan: Plan, around: Surroundings, tracker: SweepTracker | NoTracker, stopped: str, interrupted: bool
+) -> Carried:
     """Publish what is known, with a word on what is missing, and close MLflow's run of the sweep."""
-    directory, _, tracker, terminal, illustrator = around
+    directory, _, terminal, illustrator = around
     job = next(iter(plan.asked.values())).job
     _require_results(directory, plan)
     if stopped:
@@ -174,9 +140,9 @@ def _report(directory: Path, job: Job, board: Leaderboard, terminal: Terminal) -
 
 def _open_tracker(job: Job) -> SweepTracker | NoTracker:
     """MLflow, or nothing."""
-    from benchmark import tracking  # noqa: PLC0415 - MLflow takes seconds to load; mistakes are said before
-
     whereabouts.note(job.directory, job.tracking)
     if not job.tracking.enabled:
-        return tracking.NoTracker()
+        return NoTracker()
+    from benchmark import tracking  # noqa: PLC0415 - MLflow takes seconds to load; mistakes are said before
+
     return tracking.SweepTracker(job.tracking.uri, job.paths.results, job.spec.dataset.name, job.sweep.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_loader import ConfigLoader
@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmark import config
 from benchmark.jobs import Job
-from benchmark.terminal import progress
+from benchmark.screen import progress
 
 
 class Composer:
@@ -52,18 +52,16 @@ class Composer:
             composed.launcher.engine = self._engine
         return composed
 
-    def jobs(self, combinations: Sequence[Sequence[str]]) -> list[Job]:
-        """The validated jobs of all lists of words; k-fold splits give several for one.
+    def jobs(self, combinations: Sequence[Sequence[str]]) -> Iterator[Job]:
+        """The validated jobs of all lists of words, one after the other; k-fold splits give several for one.
 
         Raises:
             ConfigurationError, HydraException: a job that cannot be run.
         """
-        found: list[Job] = []
         with progress("composing") as advance:
             for number, words in enumerate(combinations, start=1):
-                found += config.to_jobs(self.compose(words), words)
+                yield from config.to_jobs(self.compose(words), words)
                 advance(number, len(combinations))
-        return found
 
     def _sets_a_value(self, override: Override) -> bool:
         """Whether the word changes a value that is there, and nothing about which files are read."""

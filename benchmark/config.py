@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import hashlib
 import os
 import re
@@ -209,10 +210,16 @@ def _identify_weights(backbone: dict[str, Any]) -> Path | None:
             f"found no weights file {path}{hint}; expected backbone.weights to be imagenet, none or the path of a "
             ".weights.h5, .h5 or .keras file"
         )
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    backbone["weights"] = f"{path.name}@sha256:{digest[:8]}"
+    state = path.stat()
+    backbone["weights"] = f"{path.name}@sha256:{_digest(path, state.st_mtime_ns, state.st_size)[:8]}"
     return path
+
+
+@functools.cache
+def _digest(path: Path, changed: int, size: int) -> str:
+    """The file's SHA-256; all jobs of a sweep name the same file, which is read again only when it has changed."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _with_processors(machine: Mapping[str, Any], launcher: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

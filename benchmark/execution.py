@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from filelock import FileLock
 
@@ -20,7 +20,10 @@ from benchmark.planning import Plan, Planned, is_wanted
 from benchmark.records import Failure, RunRecord, Status
 from benchmark.retries import Retries, SameFailure
 from benchmark.terminal import Terminal
-from benchmark.tracking import NoTracker, SweepTracker
+from benchmark.untracked import NoTracker
+
+if TYPE_CHECKING:
+    from benchmark.tracking import SweepTracker
 
 SECONDS_BETWEEN_LOOKS = 1.0
 BOARD_SHARE = 20
@@ -33,7 +36,6 @@ class Surroundings(NamedTuple):
 
     directory: Path
     crew: Crew
-    tracker: SweepTracker | NoTracker
     terminal: Terminal
     illustrator: Illustrator
 
@@ -47,6 +49,9 @@ class Execution:
         self._around = around
         self._waiting: deque[Bundle] = deque(plan.bundles)
         self._locks: dict[str, FileLock] = {}
+        self._tracker: SweepTracker | NoTracker
+        self._unannounced: list[tuple[Planned, RunRecord]] = []
+        """Runs that workers have got and nobody was told of."""
         self._retries = Retries(plan.bundles)
         # The first run that was asked for keeps the heat maps of its candidate.
         first = {one.record.candidate: one.record.run_id for one in reversed(plan.asked.values())}
@@ -67,14 +72,17 @@ class Execution:
                     self._start(runs, place, bundle.network)
                     break
 
-    def finish(self, beside: Callable[[], None] = lambda: None) -> None:
-        """Carry everything out; `beside` is done here while the first workers start."""
+    def finish(self, tracker: SweepTracker | NoTracker, beside: Callable[[], None] = lambda: None) -> None:
+        """Carry everything out; `beside` is done here while the first workers are at work."""
+        self._tracker = tracker
         self.begin()
+        self._announce()
         beside()
         while self._around.crew.busy or self._waiting:
             for event in self._around.crew.wait(SECONDS_BETWEEN_LOOKS):
                 self._hear(event)
             self.begin()  # machines of a cluster come when they please
+            self._announce()
             self._file(wait=False)
             self._keep_board()
         self._file(wait=True)
@@ -113,8 +121,8 @@ class Execution:
         return False
 
     def _start(self, runs: tuple[Planned, ...], place: int, network: str) -> None:
-        """Hand the runs over, first to the worker, then to those who watch."""
-        directory, crew, tracker, terminal, _ = self._around
+        """Hand the runs over."""
+        directory, crew = self._around.directory, self._around.crew
         around = {**crew.environment(place), "threads": runs[0].job.machine.threads}
         begun = {"status": "running", "started": environment.now(), "environment": around}
         started = [run.record.model_copy(update=begun) for run in runs]
@@ -131,9 +139,15 @@ class Execution:
             for run, record in zip(runs, started, strict=True)
         )
         crew.give(Order(runs=assignments, manifest=runs[0].data.path), place, network)
-        for run, record in zip(runs, started, strict=True):
-            tracker.start(record, run.data.manifest)
-            terminal.say_start(record, run.job.spec.training.epochs)
+        self._unannounced += zip(runs, started, strict=True)
+
+    def _announce(self) -> None:
+        """Tell those who watch what has begun; what has ended meanwhile comes to MLflow as a whole when it is filed."""
+        for run, record in self._unannounced:
+            self._around.terminal.say_start(record, run.job.spec.training.epochs)
+            if store.load_record(store.run_directory(self._around.directory, record.run_id)).status == "running":
+                self._tracker.start(record, run.data.manifest)
+        self._unannounced.clear()
 
     def _hear(self, event: Event) -> None:
         """Pass an epoch on, or see an order to its end; the idle worker gets its next order before anything else."""
@@ -142,7 +156,7 @@ class Execution:
             return
         if event.epoch is not None:
             row = {key: value for key, value in event.epoch.items() if key != "run_id"}
-            self._around.tracker.epoch(event.epoch["run_id"], row)
+            self._tracker.epoch(event.epoch["run_id"], row)
             self._around.terminal.say_epoch(event.epoch["run_id"], row)
             return
         records = [self._record(assignment) for assignment in event.order.runs]
@@ -181,7 +195,7 @@ class Execution:
     def _file(self, wait: bool) -> None:
         """Send the runs whose pages are drawn to MLflow."""
         for record in self._around.illustrator.drawn(wait):
-            self._around.tracker.finish(record, store.run_directory(self._around.directory, record.run_id))
+            self._tracker.finish(record, store.run_directory(self._around.directory, record.run_id))
 
     def _count_failure(self, record: RunRecord) -> None:
         """Stop beginning runs when too many in a row have failed in one way."""
@@ -196,6 +210,15 @@ class Execution:
                 f"{limit} runs in a row failed alike ({failure.kind}: {failure.message}); the {left} left were not "
                 "begun: mend the cause and give the same command again, or raise sweep.max_consecutive_failures"
             )
+
+    def withdraw(self) -> None:
+        """End the workers; what they have not finished has never begun."""
+        self._around.crew.stop()
+        for run_id, lock in self._locks.items():
+            if store.load_record(store.run_directory(self._around.directory, run_id)).status == "running":
+                store.write_record(self._around.directory, self._plan.asked[run_id].record)
+            lock.release()
+        self._locks.clear()
 
     def interrupt(self) -> None:
         """End the workers and mark what was under way."""

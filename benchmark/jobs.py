@@ -11,6 +11,9 @@ from benchmark.records import RunRecord
 from benchmark.spec import RunSpec
 from datasets.spec import DatasetLocation
 
+WORKER_LOG = "worker.log"
+"""In the sweep's folder: what workers print between runs."""
+
 
 class Setting(BaseModel):
     """A frozen machine setting; none of them enters a run's identity."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,13 +42,22 @@ def remember(code: int) -> None:
     _exit_codes.append(code)
 
 
-def run(jobs: Sequence[Job]) -> int:
-    """Run the jobs as one plan, show its board and return the exit code."""
-    # Only now: a mistake in the configuration answers before anything heavy loads.
-    from benchmark import sweep  # noqa: PLC0415
-    from benchmark.cli.boards import show_board  # noqa: PLC0415
+def run(jobs: Iterable[Job], asked: int) -> int:
+    """Run the jobs, about so many, as one plan, show its board and return the exit code.
 
-    return sweep.run(jobs, show_board)
+    A worker loads Keras while all but the first of them are composed.
+    """
+    # Only now: a mistake in the configuration answers before anything heavy loads.
+    from benchmark import hiring  # noqa: PLC0415
+
+    waiting = iter(jobs)
+    first = next(waiting)
+    with hiring.begun_early(first, asked) as crew:
+        everything = [first, *waiting]
+        from benchmark import sweep  # noqa: PLC0415
+        from benchmark.cli.boards import show_board  # noqa: PLC0415
+
+        return sweep.run(everything, show_board, crew)
 
 
 class Ended(NamedTuple):
@@ -94,7 +103,8 @@ class PlannedLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
         """Run the jobs; every JobReturn holds only the overrides, so that nothing heavy outlives its run."""
-        remember(run(Composer(self.hydra_context.config_loader, self.config).jobs(job_overrides)))
+        jobs = Composer(self.hydra_context.config_loader, self.config).jobs(job_overrides)
+        remember(run(jobs, len(job_overrides)))
         return [JobReturn(overrides=words, _return_value=None, status=JobStatus.COMPLETED) for words in job_overrides]
 
 
@@ -155,7 +165,7 @@ class PlannedSweeper(Sweeper):
         self._hide_credentials()
         if isinstance(self._combinations.launcher, PlannedLauncher):
             return
-        jobs = Composer(self._context.config_loader, self._config).jobs(batch)
+        jobs = list(Composer(self._context.config_loader, self._config).jobs(batch))
         for uri in (job.tracking.uri for job in jobs):
             if uri and without_credentials(uri) != uri:
                 raise ConfigurationError(

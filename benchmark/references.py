@@ -13,7 +13,8 @@ from datasets.pixels import pixels
 
 if TYPE_CHECKING:
     from benchmark.illustration import Illustrator
-    from benchmark.tracking import NoTracker, SweepTracker
+    from benchmark.tracking import SweepTracker
+    from benchmark.untracked import NoTracker
 
 
 def missing(plan: Plan) -> list[Planned]:

@@ -12,13 +12,15 @@ from pathlib import Path
 
 from benchmark import planning, settlement, sweep, whereabouts
 from benchmark.board import leaderboard
-from benchmark.completion import carry_out, hire
+from benchmark.completion import carry_out
 from benchmark.crew.process import CREDENTIALS
 from benchmark.errors import DONE, INTERRUPTED
+from benchmark.hiring import hire
 from benchmark.jobs import Job
 from benchmark.planning import Plan
 from benchmark.sweep import Show
 from benchmark.terminal import Terminal
+from benchmark.untracked import NoTracker
 
 
 def announce(jobs: Sequence[Job]) -> None:
@@ -67,15 +69,14 @@ def _compute(directory: Path, jobs: Sequence[Job]) -> int:
     terminal.speak_as_one_of_many(note for one in plan.todo for note in one.record.notes)
     with hire(directory, plan, terminal) as crew:
         crew.warm_up(job)  # Keras loads there while the rest loads here
-        from benchmark.execution import Execution, Surroundings  # noqa: PLC0415 - brings MLflow, which takes seconds
+        from benchmark.execution import Execution, Surroundings  # noqa: PLC0415
         from benchmark.illustration import Illustrator  # noqa: PLC0415
-        from benchmark.tracking import NoTracker  # noqa: PLC0415
 
         illustrator = Illustrator(directory, job.figures.format if job.report.level == "full" else None)
-        execution = Execution(plan, Surroundings(directory, crew, NoTracker(), terminal, illustrator))
+        execution = Execution(plan, Surroundings(directory, crew, terminal, illustrator))
         try:
             with terminal:
-                execution.finish()
+                execution.finish(NoTracker())
         except KeyboardInterrupt:
             execution.interrupt()
             return INTERRUPTED

@@ -11,10 +11,11 @@ from types import FrameType
 from benchmark import planning, publish, references, settlement, store
 from benchmark.board import leaderboard
 from benchmark.board.table import Leaderboard
-from benchmark.completion import Carried, begun_early, carry_out, left, wants_cluster
+from benchmark.completion import Carried, carry_out, left
 from benchmark.crew import LocalCrew
 from benchmark.crew.reach import require_cluster
 from benchmark.errors import DONE, INTERRUPTED, RUNS_FAILED
+from benchmark.hiring import wants_cluster
 from benchmark.jobs import Job
 from benchmark.planning import Plan
 from benchmark.records import RunRecord
@@ -24,8 +25,11 @@ from datasets.limit import keep_within
 Show = Callable[[Leaderboard], None]
 
 
-def run(jobs: Sequence[Job], show: Show) -> int:
+def run(jobs: Sequence[Job], show: Show, begun: LocalCrew | None = None) -> int:
     """Run the jobs, a board for each sweep's name, show each board and return the exit code.
+
+    Args:
+        begun: workers that have been started already, for the jobs of the first name.
 
     Raises:
         CannotRank: `sweep.primary` is no metric that candidates can be compared by.
@@ -36,10 +40,10 @@ def run(jobs: Sequence[Job], show: Show) -> int:
     with terminable():
         for directory, some in by_sweep(jobs).items():
             terminal = Terminal(directory, some[0].screen)
-            with begun_early(directory, some) as crew:
-                plan = lay_out(directory, some, terminal)
-                carried = _carry_out_what_is_left(directory, plan, terminal, crew) if plan else None
-            if plan and carried:
+            plan = lay_out(directory, some, terminal)
+            if plan:
+                crew = begun if directory == jobs[0].directory else None
+                carried = _carry_out_what_is_left(directory, plan, terminal, crew)
                 code = max(code, tell(directory, plan, carried, show))
     return code
 

@@ -6,8 +6,8 @@ import shlex
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,19 +24,9 @@ from benchmark.credentials import without_credentials
 from benchmark.jobs import Tracking
 from benchmark.records import RunRecord
 from benchmark.report.labels import candidate_labels
-from benchmark.screen import Screen
+from benchmark.screen import Screen, progress
 from datasets.audit_summary import rejected_by_reason
 from datasets.manifest import QUARANTINE, Manifest
-
-
-@contextmanager
-def progress(what: str, console: Console | None = None) -> Iterator[Callable[[int, int], None]]:
-    """A bar that the yielded function moves: (done, total); nothing where lines cannot be replaced."""
-    screen = console or Screen()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 @dataclass

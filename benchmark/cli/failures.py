@@ -12,6 +12,7 @@ import typer
 from benchmark import claims, store
 from benchmark.cli.boards import Sweep, load_records, show
 from benchmark.cli.output import Format, FormatOption, echo
+from benchmark.jobs import WORKER_LOG
 from benchmark.records import Failure, RunRecord
 
 KILLED = Failure(kind="", message="the sweep that was at it ended without a word; the same command again does it")
@@ -72,7 +73,7 @@ def failures(directory: Sweep, format: FormatOption = Format.TABLE, lines: Most 
 
 def _failed(directory: Path, record: RunRecord, lines: int) -> Failed:
     """The run in text; a worker that ended before its run began has printed to the log of the workers."""
-    own, workers = store.run_directory(directory, record.run_id) / "log.txt", directory / store.WORKER_LOG
+    own, workers = store.run_directory(directory, record.run_id) / "log.txt", directory / WORKER_LOG
     log = workers if workers.is_file() and not own.is_file() else own
     status, failure = ("interrupted", KILLED) if record.status == "running" else (record.status, record.failure)
     kind, message = (failure.kind, failure.message) if failure else ("", "")

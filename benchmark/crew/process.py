@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,6 +43,7 @@ class Worker:
         self._timed_out = False
         self._kills = 0
         self._rest = b""
+        self._writing: threading.Thread | None = None
         reading, writing = os.pipe()
         words = [sys.executable, "-m", "benchmark.worker", str(writing), json.dumps(settings._asdict())]
         with log.open("ab") as output:
@@ -61,12 +64,11 @@ class Worker:
         self.order, self.network, self._kills = order, network, environment.out_of_memory_kills()
         self._limit = 60 * (order.runs[0].job.sweep.timeout_minutes or float("inf"))
         self._has_begun, self._deadline = False, time.monotonic() + max(self._limit, 60 * MINUTES_TO_BEGIN)
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(order.model_dump_json().encode() + b"\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            return  # the end of its events tells how it died
+        # A stack's order is longer than a pipe holds, and a worker that still loads Keras does not read.
+        self._writing = threading.Thread(
+            target=self._write, args=(order.model_dump_json().encode() + b"\n",), daemon=True
+        )
+        self._writing.start()
 
     def read(self) -> Iterator[Event]:
         """The events that have come; to be called when there is something to read."""
@@ -106,6 +108,12 @@ class Worker:
         """Whether the process has ended."""
         return self._process.poll() is not None
 
+    def _write(self, line: bytes) -> None:
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # the end of its events tells how it died
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
+
     def end_if_late(self) -> None:
         """End a worker whose order is beyond its time limit; its death is then an event."""
         if time.monotonic() > self._deadline:
@@ -116,6 +124,8 @@ class Worker:
     def stop(self) -> None:
         """End the process, politely first, and let go of its pipes."""
         self._end()
+        if self._writing is not None:
+            self._writing.join()  # what nobody will read breaks off now
         os.close(self.events)
         assert self._process.stdin is not None
         try:

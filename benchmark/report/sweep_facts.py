@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmark import store
+from benchmark.jobs import WORKER_LOG
 from benchmark.records import RunRecord
 from benchmark.report.page import shown
 from datasets.audit_summary import reason_kinds
@@ -142,7 +142,7 @@ def _text(value: Any) -> str:
 
 def _log(directory: Path, run_id: str) -> str:
     """The run's log, or the workers' where it holds nothing, as when a worker is killed."""
-    names = (f"runs/{run_id}/log.txt", store.WORKER_LOG)
+    names = (f"runs/{run_id}/log.txt", WORKER_LOG)
     return next((name for name in names if (directory / name).is_file() and (directory / name).stat().st_size), "")
 
 

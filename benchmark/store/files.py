@@ -16,8 +16,6 @@ RESULT_FILES = (*SPLIT_FILES.values(), "history.csv")
 """What a run's result is read from."""
 KEPT_FILES = (*RESULT_FILES, "config.yaml", "model.keras")
 """The files whose checksums a finished run's record holds; the log goes on after it."""
-WORKER_LOG = "worker.log"
-"""In the sweep's folder: what workers print between runs."""
 
 
 class BrokenRecord(ValueError):

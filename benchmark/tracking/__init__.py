@@ -11,11 +11,10 @@ from benchmark.tracking.opening import TrackingUnavailable, default_uri, probe
 from benchmark.tracking.pulling import FolderTaken, NotInMlflow, pull
 from benchmark.tracking.pushing import push
 from benchmark.tracking.sending import Sent
-from benchmark.tracking.tracker import NoTracker, SweepTracker
+from benchmark.tracking.tracker import SweepTracker
 
 __all__ = [
     "FolderTaken",
-    "NoTracker",
     "NotInMlflow",
     "Sent",
     "SweepTracker",

@@ -202,24 +202,3 @@ class SweepTracker:
         identity = environment.process_identity()
         is_mine = all(run.data.tags.get(key) == value for key, value in identity.items())
         return not is_mine or any(opened.mlflow_id == run.info.run_id for opened in self._open.values())
-
-
-class NoTracker:
-    """Nothing but the results folder."""
-
-    uri = None
-
-    def start(self, record: RunRecord, manifest: Manifest) -> None:
-        """Log nothing."""
-
-    def epoch(self, run_id: str, row: Mapping[str, Any]) -> None:
-        """Log nothing."""
-
-    def finish(self, record: RunRecord, directory: Path) -> None:
-        """Log nothing."""
-
-    def board(self, board: Leaderboard) -> None:
-        """Log nothing."""
-
-    def close(self, status: str) -> None:
-        """Log nothing."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +16,6 @@ from benchmark import asking, plugins, sweep
 from benchmark.cli.boards import show_board
 from benchmark.crew import LocalCrew
 from benchmark.errors import explain
-from benchmark.jobs import Job
 
 PLUGINS = Path(__file__).resolve().parent.parent / "plugins"
 FAULTY = "faulty_backbones"
@@ -70,19 +68,15 @@ def run_sweep(warm_crew: WarmCrew) -> Iterator[RunSweep]:
         patch.setenv("MARK", str(warm_crew.mark))
         patch.setenv("PYTHONPATH", str(PLUGINS))
         patch.syspath_prepend(PLUGINS)
-        begun_early = sweep.begun_early
-
-        def keep_warm(directory: Path, jobs: Sequence[Job]) -> AbstractContextManager[LocalCrew | None]:
-            return warm_crew if jobs[0].launcher.workers is None else begun_early(directory, jobs)
-
-        patch.setattr(sweep, "begun_early", keep_warm)
 
         def run(*words: str) -> Ended:
             warm_crew.mark.unlink(missing_ok=True)
             output, errors = io.StringIO(), io.StringIO()
             with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
                 try:
-                    code = sweep.run(asking.jobs([f"plugins=[{FAULTY}]", *words]), show_board)
+                    jobs = asking.jobs([f"plugins=[{FAULTY}]", *words])
+                    crew = warm_crew if jobs[0].launcher.workers is None else None
+                    code = sweep.run(jobs, show_board, crew)
                 except Exception as error:  # as the command does
                     code = explain(error)
             return Ended(code, output.getvalue(), errors.getvalue())
