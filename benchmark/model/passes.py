@@ -10,20 +10,16 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from benchmark.model import boundary, settings
 from benchmark.model.activations import Batch
 from benchmark.model.ahead import ahead
 from benchmark.model.augmentation import Augmentation
 from benchmark.model.augmentation import Batch as Pictures
+from benchmark.model.folding import folded
 from benchmark.model.seeds import derive
 from benchmark.model.steps import chunks, compiled, predicted_batch
 
-FOLDED_FROM = 1000
-"""Pictures from which on folding the weights into the graph pays: it takes seconds, then saves a seventh."""
-FOLDED_PARAMETERS = 300_000_000
-"""Larger networks do not fit into a graph as constants, whose size is limited to 2 GB."""
 VIEWS_SEED = derive(0, "views")
 """Views do not depend on the run's seed, so that seeds share them."""
 
@@ -44,7 +40,7 @@ class Training(NamedTuple):
 
 def plain(below: keras.Model, pixels: Pixels) -> Iterator[Batch]:
     """The packed activations of all pixels (N, S, S, 3), in order."""
-    forward = _forward(below, tf.TensorSpec((None, *pixels.shape[1:]), tf.uint8), len(pixels))
+    forward = _forward(below, tf.TensorSpec((None, *pixels.shape[1:]), tf.uint8))
 
     def batch(rows: Indices) -> Batch:
         return Batch(rows, forward(tf.constant(pixels[rows])), None)
@@ -62,7 +58,7 @@ class OnDemand:
         columns = sum(math.prod(tensor.shape[1:]) for tensor in below.outputs)
         self.shape = (len(pixels), columns)
         self._pixels = pixels
-        self._forward = _forward(below, signature, len(pixels))
+        self._forward = _forward(below, signature)
 
     def __getitem__(self, rows: Indices) -> npt.NDArray[np.float32]:
         """The rows (n, D) at these places."""
@@ -82,7 +78,7 @@ def augmented(
     of any class: every view goes through the pictures in an order of its own.
     """
     pictures = len(training.rows)
-    forward = _forward(below, tf.TensorSpec((None, *pixels.shape[1:]), tf.float32), views * pictures)
+    forward = _forward(below, tf.TensorSpec((None, *pixels.shape[1:]), tf.float32))
     augment = _augment(augmentation, pixels, training.classes)
 
     def changed() -> Iterator[_Views]:
@@ -117,10 +113,8 @@ def _augment(augmentation: Augmentation, pixels: Pixels, classes: int) -> Callab
     return lambda images, labels: graph(images, labels)
 
 
-def _forward(below: keras.Model, signature: tf.TensorSpec, pictures: int) -> Forward:
-    """The frozen part from pixels to packed activations, compiled in the way that is fastest for so many pictures."""
-    forward = compiled(lambda batch: boundary.pack(below(tf.cast(batch, tf.float32), training=False)), signature)
-    if pictures < FOLDED_FROM or below.count_params() > FOLDED_PARAMETERS:
-        return lambda batch: forward(batch).numpy()
-    folded = convert_variables_to_constants_v2(forward.graph)
-    return lambda batch: folded(batch)[0].numpy()
+def _forward(below: keras.Model, signature: tf.TensorSpec) -> Forward:
+    """The frozen part from pixels to packed activations, compiled."""
+    network = folded(below)
+    forward = compiled(lambda batch: boundary.pack(network(tf.cast(batch, tf.float32))), signature)
+    return lambda batch: forward(batch).numpy()

@@ -71,11 +71,9 @@ def test_a_residual_boundary_keeps_both_tensors(spec_of: SpecOf) -> None:
     assert len(split.shapes) == 2
 
 
-@pytest.mark.parametrize("folded_from", [0, 1000], ids=["folded", "not folded"])
 def test_plain_passes_give_what_the_network_gives_in_inference_mode(
-    folded_from: int, spec_of: SpecOf, drawn: Draw, monkeypatch: pytest.MonkeyPatch
+    spec_of: SpecOf, drawn: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passes, "FOLDED_FROM", folded_from)
     monkeypatch.setattr(passes, "predicted_batch", lambda pixels: 64)
     backbone, pixels = classifier.build(spec_of("minivgg"), 3, None, None).backbone, drawn().pixels
     batches = list(passes.plain(backbone, pixels))
