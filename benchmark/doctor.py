@@ -19,6 +19,7 @@ from benchmark import environment
 from benchmark.crew.reach import ClusterUnavailable, require_cluster
 from benchmark.errors import sentence
 from benchmark.jobs import Job
+from benchmark.wording import counted, counted_are
 from datasets.prepare import prepare
 
 LOCK = environment.ROOT / "requirements.lock"
@@ -65,9 +66,11 @@ def examine_data(jobs: Sequence[Job]) -> Iterator[Finding]:
         except (ValueError, OSError) as error:
             yield Finding(name, "problem", sentence(error), "bench audit DIR says more about a folder")
             continue
-        text = f"{len(manifest.table)} pictures in {len(manifest.classes)} classes"
+        text = f"{counted(len(manifest.table), 'picture')} in {len(manifest.classes)} classes"
         if len(manifest.rejected):
-            yield Finding(name, "warning", f"{text}; {len(manifest.rejected)} files are left out", "bench audit DIR")
+            yield Finding(
+                name, "warning", f"{text}; {counted_are(len(manifest.rejected), 'file')} left out", "bench audit DIR"
+            )
         else:
             yield Finding(name, "ok", text)
 

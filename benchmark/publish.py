@@ -13,6 +13,7 @@ from benchmark import store
 from benchmark.board import leaderboard
 from benchmark.records import RunRecord
 from benchmark.spec import RunSpec
+from benchmark.wording import counted_are
 
 WEAR = "have looked at this test set with"
 """Words of the one sentence that speaks of the sweeps beside this one."""
@@ -72,8 +73,9 @@ def _damage(broken: list[store.BrokenRun]) -> list[str]:
     if not broken:
         return []
     names = ", ".join(run.run_id for run in broken[:5]) + (", ..." if len(broken) > 5 else "")
-    runs = f"{len(broken)} run is" if len(broken) == 1 else f"{len(broken)} runs are"
-    return [f"{runs} not on this board, their files are damaged ({names}): the sweep's command does them again."]
+    return [
+        f"{counted_are(len(broken), 'run')} not on this board, their files are damaged ({names}): the sweep's command does them again."
+    ]
 
 
 def _wear(directory: Path, records: list[RunRecord]) -> list[str]:

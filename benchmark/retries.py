@@ -10,6 +10,7 @@ from typing import NamedTuple
 from benchmark.bundles import Bundle
 from benchmark.crew import Death
 from benchmark.records import Failure, RunRecord, Status
+from benchmark.wording import counted_are
 
 MOST_MACHINES_LOST = 3
 """A run that has lost so many machines may be what ends them."""
@@ -63,8 +64,7 @@ class Retries:
                 self._halved.add(left[0])
                 again = {left[0]}
             bundles, how = self._singly(again), "one at a time"
-        runs = "1 run is" if len(again) == 1 else f"{len(again)} runs are"
-        note = f"{death.message}; {runs} tried once more, {how}" if again else ""
+        note = f"{death.message}; {counted_are(len(again), 'run')} tried once more, {how}" if again else ""
         return Verdict(bundles, {run_id: (status, failure) for run_id in left if run_id not in again}, note)
 
     def _whole(self, run_ids: set[str]) -> list[Bundle]:

@@ -20,6 +20,7 @@ from benchmark.jobs import Job
 from benchmark.planning import Plan
 from benchmark.records import RunRecord
 from benchmark.terminal import Terminal
+from benchmark.wording import counted_are
 from datasets.limit import keep_within
 
 Show = Callable[[Leaderboard], None]
@@ -84,7 +85,9 @@ def tell(directory: Path, plan: Plan, carried: Carried, show: Show) -> int:
     show(carried.board or publish.board(directory).board)
     _tidy(job, terminal)
     if carried.under_way:
-        terminal.say(f"{_runs(carried.under_way)} under way in another process, which will add the results")
+        terminal.say(
+            f"{counted_are(carried.under_way, 'run')} under way in another process, which will add the results"
+        )
     terminal.say_end(job.tracking, carried.unfinished)
     if carried.interrupted:
         terminal.warn("the same command again finishes the rest")
@@ -103,21 +106,18 @@ def _warn(plan: Plan, terminal: Terminal) -> None:
     for run in plan.broken:
         terminal.warn(f"warning: {run.sentence.partition(':')[0]}; the run is done again")
     if plan.under_way:
-        terminal.say(f"note: {_runs(plan.under_way)} under way in another process and left to it")
+        terminal.say(f"note: {counted_are(plan.under_way, 'run')} under way in another process and left to it")
     known = {record.run_id: record for record in plan.known}
     models = sum(planning.lacks_model(one, known[one.record.run_id]) for one in plan.todo if one.record.run_id in known)
     if models:
-        terminal.say(f"note: {_runs(models)} finished without a model and done again for it: machine.save_model")
+        terminal.say(
+            f"note: {counted_are(models, 'run')} finished without a model and done again for it: machine.save_model"
+        )
     if plan.stale:
         terminal.say(
             f"note: {plan.stale} of the finished runs were computed by other code or library versions: "
             "sweep.stale=rerun does them again"
         )
-
-
-def _runs(number: int) -> str:
-    """`1 run is`, `2 runs are`."""
-    return "1 run is" if number == 1 else f"{number} runs are"
 
 
 def _tidy(job: Job, terminal: Terminal) -> None:

@@ -25,6 +25,7 @@ from benchmark.jobs import Tracking
 from benchmark.records import RunRecord
 from benchmark.report.labels import candidate_labels
 from benchmark.screen import Screen, progress
+from benchmark.wording import counted
 from datasets.audit_summary import rejected_by_reason
 from datasets.manifest import QUARANTINE, Manifest
 
@@ -100,11 +101,11 @@ class Terminal:
         """The pictures, and everything about them that must be said."""
         counts = manifest.table["split"].value_counts()
         splits = ", ".join(f"{counts.get(split, 0)} {split}" for split in ("train", "val", "test"))
-        self.say(f"{len(manifest.table)} pictures in {len(manifest.classes)} classes: {splits}")
+        self.say(f"{counted(len(manifest.table), 'picture')} in {len(manifest.classes)} classes: {splits}")
         if len(manifest.rejected):
             reasons = rejected_by_reason(manifest.rejected).items()
             told = ", ".join(f"{count} x {reason}" for reason, count in reasons)
-            self.say(f"{_count(len(manifest.rejected), 'file')} left out: {told}")
+            self.say(f"{counted(len(manifest.rejected), 'file')} left out: {told}")
         for note in manifest.notes:
             self._said.add(note)
             self.say(f"note: {note}")
@@ -120,13 +121,13 @@ class Terminal:
         parts = [f"{finished} finished", *([f"{left} left as they are"] if left else [])]
         parts += [f"{number} {_STATES.get(status, status)} -> again" for status, number in sorted(again.items())]
         new = self._todo - again.total()
-        self.say(f"{_count(asked, 'run')}: {', '.join([*parts, f'{new} new'])}")
+        self.say(f"{counted(asked, 'run')}: {', '.join([*parts, f'{new} new'])}")
         if self._todo > 1:
             stacks = sum(len(bundle.runs) > 1 for bundle in bundles)
-            stacked = f", {_count(stacks, 'stack')} of heads" if stacks else ""
+            stacked = f", {counted(stacks, 'stack')} of heads" if stacks else ""
             found = passes([run for bundle in bundles for run in bundle.runs])
             saved = f" instead of {found.naive:,}" if found.naive > found.needed else ""
-            programs = f"{_count(len(bundles), 'program')}{stacked}"
+            programs = f"{counted(len(bundles), 'program')}{stacked}"
             self.say(f"plan: {programs}; {found.needed:,} picture passes through backbones{saved}")
 
     def show_bundles(self, bundles: Sequence[Bundle], seconds: float, kept: bool) -> None:
@@ -204,7 +205,7 @@ class Terminal:
         """What failed, equal reasons once; where everything is; the three commands that a person wants next."""
         here, server = _short(self._directory), tracking.uri if tracking.enabled else None
         if unfinished:
-            self.warn(f"{_count(len(unfinished), 'run')} without a result:")
+            self.warn(f"{counted(len(unfinished), 'run')} without a result:")
         reasons: dict[str, list[RunRecord]] = {}
         for record in unfinished:
             state = _STATES.get(record.status, record.status)
@@ -265,11 +266,6 @@ def _short(path: Path) -> str:
     """The path, relative to the current folder when it lies below it, as a shell takes it."""
     here = Path.cwd()
     return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
-
-
-def _count(number: int, what: str) -> str:
-    """`1 run`, `12 runs`."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _duration(seconds: float) -> str:

@@ -13,6 +13,7 @@ from benchmark.board.candidates import recipe
 from benchmark.board.change import Mark, Side, compare, correct
 from benchmark.board.columns import Kind, typed
 from benchmark.spec import AXES
+from benchmark.wording import counted
 
 MEANINGS: Mapping[Mark, str] = {
     "+": "better",
@@ -219,7 +220,7 @@ def _pairing(rows: Sequence[Mapping[str, Any]], by: Sequence[str]) -> list[str]:
     pairs = sum(bool(row.get("status_left") and row.get("status_right")) for row in rows)
     if by:
         others = sum("candidate_left" in row for row in rows)
-        return [f"Paired by {', '.join(by)}: {_rows_text(pairs)} on both sides, {others} of them other candidates."]
+        return [f"Paired by {', '.join(by)}: {counted(pairs, 'row')} on both sides, {others} of them other candidates."]
     alone = [any(row["mark"] == "gone" and row["status_left"] != "baseline" for row in rows)]
     alone.append(any(row["mark"] == "new" and row["status_right"] != "baseline" for row in rows))
     if all(alone):
@@ -236,9 +237,5 @@ def _seeds(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     )
     if not counts:
         return []
-    told = ", ".join(f"{before} -> {after} in {_rows_text(number)}" for (before, after), number in counts.items())
+    told = ", ".join(f"{before} -> {after} in {counted(number, 'row')}" for (before, after), number in counts.items())
     return [f"Finished seeds: {told}; a score that rests on other seeds moves for that alone."]
-
-
-def _rows_text(number: int) -> str:
-    return "1 row" if number == 1 else f"{number} rows"

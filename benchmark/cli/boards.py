@@ -23,6 +23,7 @@ from benchmark.board.table import Leaderboard
 from benchmark.cli.output import Columns, Format, FormatOption, echo, echo_json, echo_sentence, echo_table, warn
 from benchmark.errors import DATA
 from benchmark.records import RunRecord
+from benchmark.wording import counted_are
 
 _DISPENSABLE = ("memory MB", "batch 32 ms", "weights", "image_size", "training", "MFLOPs")
 """Columns of the costs that a narrow terminal can do without, the most dispensable first."""
@@ -100,9 +101,9 @@ def _abandoned(directory: Path, records: Sequence[RunRecord]) -> tuple[str, ...]
     left = sum(not claims.is_under_way(directory, record) for record in running)
     if not left:
         return ()
-    runs = "1 run is" if left == 1 else f"{left} runs are"
     return (
-        f"{runs} marked running, but the sweep that was at it ended without a word: its command again does the rest.",
+        f"{counted_are(left, 'run')} marked running, but the sweep that was at it ended without a word: its command "
+        "again does the rest.",
     )
 
 

@@ -20,7 +20,8 @@ from benchmark import store
 from benchmark.cli.dataset_options import OptionError, dataset_of
 from benchmark.cli.output import Columns, Format, echo, echo_table
 from benchmark.report.audit_folder import KeptAudit, json_text, keep
-from benchmark.report.page import counted, shown
+from benchmark.report.page import shown
+from benchmark.wording import counted
 from datasets.audit import Audit
 from datasets.audit import audit as look_through
 from datasets.audit_summary import rejected_by_reason

@@ -13,6 +13,7 @@ from benchmark.cli.output import echo, warn
 from benchmark.cli.recovery import Uri
 from benchmark.credentials import without_credentials
 from benchmark.errors import DATA
+from benchmark.wording import counted
 
 _EXAMPLES = """Examples:
 
@@ -49,7 +50,7 @@ def push(directory: Sweep, uri: Uri = None) -> None:
     for run_id in sent.sent:
         echo(f"sent {run_id}")
     replaced = f", {sent.removed} replaced" if sent.removed else ""
-    echo(f"{len(sent.sent)} runs sent, {sent.present} were there{replaced}")
+    echo(f"{counted(len(sent.sent), 'run')} sent, {sent.present} there already{replaced}")
 
 
 @mlflow.command(short_help="Make a sweep's folder from MLflow.")
@@ -65,4 +66,4 @@ def pull(uri: From, directory: Target, sweep: Name) -> None:
         warn(run.sentence, DATA)
     publish.board(directory)
     whereabouts.note_sent(directory, uri)
-    echo(f"{len(runs)} runs from {without_credentials(uri)} are in {directory}")
+    echo(f"{counted(len(runs), 'run')} from {without_credentials(uri)}: {directory}")

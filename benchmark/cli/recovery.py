@@ -14,6 +14,7 @@ from benchmark.credentials import without_credentials
 from benchmark.errors import DATA, DONE
 from benchmark.jobs import Tracking
 from benchmark.verification import verify_files
+from benchmark.wording import counted
 
 Uri = Annotated[
     str | None,
@@ -64,11 +65,11 @@ def verify(directory: Sweep, uri: Uri = None) -> int:
     for difference in differences:
         echo(f"- {difference}")
     if differences:
-        count = "1 difference" if len(differences) == 1 else f"{len(differences)} differences"
-        echo(f"{count} in {verified.runs} runs: {places} do not agree")
+        found = f"{counted(len(differences), 'difference')} in {counted(verified.runs, 'run')}"
+        echo(f"{found}: {places} do not agree")
         return DATA
     unasked = "" if place.enabled else "; MLflow was not asked: the sweep is not tracked there"
-    echo(f"{verified.runs} runs: {places} agree{unasked}")
+    echo(f"{counted(verified.runs, 'run')}: {places} agree{unasked}")
     return DONE
 
 

@@ -15,6 +15,7 @@ from benchmark.errors import DATA
 from benchmark.report import sweep
 from benchmark.report.figure_files import drawn_format
 from benchmark.report.pictures import damaged_manifests
+from benchmark.wording import counted
 
 
 class Level(StrEnum):
@@ -59,7 +60,7 @@ def report(directory: Sweep, level: Much = Level.FULL, figures: Figures = None, 
     written = sweep.write(directory, level.value, form, publish.draw(directory).board)
     assert written.report is not None
     if written.pages:
-        echo(f"wrote {len(written.pages)} pages of runs, such as {written.pages[0]}")
+        echo(f"wrote {counted(len(written.pages), 'page')} of runs, such as {written.pages[0]}")
     echo(f"wrote {written.report} ({written.report.stat().st_size / 1e6:.1f} MB)")
     if open:
         webbrowser.open(written.report.resolve().as_uri())

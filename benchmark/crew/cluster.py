@@ -23,6 +23,7 @@ from benchmark.crew.reach import ClusterUnavailable, not_there, require_cluster
 from benchmark.errors import first_line
 from benchmark.jobs import Job, Order
 from benchmark.records import software
+from benchmark.wording import counted
 
 SECONDS_OF_PATIENCE = 30.0
 """So long nobody is told that Ray has found no room."""
@@ -64,8 +65,8 @@ class RayCrew:
         store.write_text(self._mark, self._mark.name)
         self._places = [self._hire() for _ in range(size)]
         say(
-            f"a Ray cluster of {_count(len(_machines()), 'machine')}: {_count(size, 'worker')} of "
-            f"{_count(job.machine.threads, 'thread')}"
+            f"a Ray cluster of {counted(len(_machines()), 'machine')}: {counted(size, 'worker')} of "
+            f"{counted(job.machine.threads, 'thread')}"
         )
 
     def __enter__(self) -> Self:
@@ -246,8 +247,3 @@ def _machines() -> list[dict[str, float]]:
     """The resources of every living machine."""
     nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
     return [node["Resources"] for node in nodes if node["Alive"]]
-
-
-def _count(number: int, what: str) -> str:
-    """`1 machine`, `2 machines`."""
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -13,6 +13,7 @@ import jinja2
 
 from benchmark.board.sentences import change_text, score_text
 from benchmark.report import palette
+from benchmark.wording import plural
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -60,7 +61,7 @@ def thousands(number: float) -> str:
 
 def counted(number: int, thing: str) -> str:
     """The number with the thing, in the plural unless it is one."""
-    return f"{thousands(number)} {thing}{'' if number == 1 else 's'}"
+    return f"{thousands(number)} {plural(number, thing)}"
 
 
 @cache
