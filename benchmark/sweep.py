@@ -85,9 +85,8 @@ def tell(directory: Path, plan: Plan, carried: Carried, show: Show) -> int:
     show(carried.board or publish.board(directory).board)
     _tidy(job, terminal)
     if carried.under_way:
-        terminal.say(
-            f"{counted_are(carried.under_way, 'run')} under way in another process, which will add the results"
-        )
+        others = counted_are(carried.under_way, "run")
+        terminal.say(f"{others} under way in another process, which will add the results")
     terminal.say_end(job.tracking, carried.unfinished)
     if carried.interrupted:
         terminal.warn("the same command again finishes the rest")
@@ -110,9 +109,8 @@ def _warn(plan: Plan, terminal: Terminal) -> None:
     known = {record.run_id: record for record in plan.known}
     models = sum(planning.lacks_model(one, known[one.record.run_id]) for one in plan.todo if one.record.run_id in known)
     if models:
-        terminal.say(
-            f"note: {counted_are(models, 'run')} finished without a model and done again for it: machine.save_model"
-        )
+        without = counted_are(models, "run")
+        terminal.say(f"note: {without} finished without a model and done again for it: machine.save_model")
     if plan.stale:
         terminal.say(
             f"note: {plan.stale} of the finished runs were computed by other code or library versions: "

@@ -51,7 +51,7 @@ def test_a_sweep_that_is_everywhere_the_same_is_verified(sent: Any, capsys: pyte
 def test_pushing_again_sends_nothing(sent: Any, capsys: pytest.CaptureFixture[str], found: Search) -> None:
     before = {one.info.run_id for one in [*found("run"), *found("candidate"), *found("sweep")]}
     assert run(["mlflow", "push", str(sent.path)]) == 0
-    assert "0 runs sent, 4 were there" in capsys.readouterr().out
+    assert "0 runs sent, 4 there already" in capsys.readouterr().out
     assert {one.info.run_id for one in [*found("run"), *found("candidate"), *found("sweep")]} == before
 
 
