@@ -74,8 +74,8 @@ def _damage(broken: list[store.BrokenRun]) -> list[str]:
         return []
     names = ", ".join(run.run_id for run in broken[:5]) + (", ..." if len(broken) > 5 else "")
     return [
-        f"{counted_are(len(broken), 'run')} not on this board, their files are damaged ({names}): the sweep's command does "
-        "them again."
+        f"{counted_are(len(broken), 'run')} not on this board, their files are damaged ({names}): the sweep's command "
+        "does them again."
     ]
 
 
