@@ -63,6 +63,7 @@ def run_sweep(warm_crew: WarmCrew) -> Iterator[RunSweep]:
     Who asks for `launcher.workers` gets workers of its own. What the faulty backbones register is forgotten after the
     module's tests.
     """
+    registry.broken()  # from here on all of the project's own are registered
     backbones, modules = dict(registry._registered), dict(plugins._loaded)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MARK", str(warm_crew.mark))

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from benchmark import store
+from benchmark import claims, store
 from benchmark.records import RunRecord
 from benchmark.spec import RunSpec
 
@@ -202,3 +202,15 @@ def test_every_fold_is_a_run_and_every_picture_a_test_picture_once(run_sweep: An
     assert sorted(image for images in tested for image in images) == sorted({*tested[0], *tested[1], *tested[2]})
     board = pd.read_csv(tmp_path / "folds" / "leaderboard.csv")
     assert set(board["n_folds"]) == {3}
+
+
+def test_runs_that_began_before_mlflow_refused_have_never_begun(run_sweep: Any, tmp_path: Path) -> None:
+    words = ("backbone=shallownet", "seed=0,1", "report.level=none", f"paths.results={tmp_path}", "sweep.name=refused")
+    ended = run_sweep(*words, "dataset.max_per_class=12", "training.epochs=1", "tracking.uri=http://127.0.0.1:9")
+    assert ended.code == 1
+    [sentence] = ended.errors.splitlines()
+    assert sentence.startswith("error: found no usable MLflow store at http://127.0.0.1:9 ")
+    records = store.survey(tmp_path / "refused").records
+    assert len(records) == 2
+    assert {record.status for record in records} <= {"pending", "ok"}, "the first may have ended by then"
+    assert not any(claims.is_under_way(tmp_path / "refused", record) for record in records)

@@ -1,9 +1,9 @@
 """An MLflow server that is gone in the middle of a sweep: python tests/resilience/lost_server.py [SECONDS [SEEDS]]
 
-A sweep logs over HTTP to `mlflow server`; the server is killed once the first run has its result and started again
-after so many seconds (30 if not said), once a run has ended without it. The sweep must end well, and MLflow must hold
-each of its runs once and whole; where the sweep ends before the server is back, it must name the command that sends
-the rest, and that must do it.
+A sweep logs over HTTP to `mlflow server`; the server is killed once the first run and the baselines, which wait for
+MLflow, have their result, and started again after so many seconds (30 if not said), once a run has ended without it.
+The sweep must end well, and MLflow must hold each of its runs once and whole; where the sweep ends before the server is
+back, it must name the command that sends the rest, and that must do it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ import servers
 from benchmark import publish, store, tracking
 
 ROOT = Path(__file__).resolve().parents[2]
+BASELINES = 2
+"""Rows that every data set gets."""
 
 
 class Outage(NamedTuple):
@@ -53,6 +55,7 @@ def outage(folder: Path, seconds: float, seeds: int) -> Outage:
         with (folder / "said.txt").open("wb") as said:
             sweep = subprocess.Popen(words, stdout=said, stderr=said, cwd=ROOT, env=os.environ)
         _wait(results / "outage", 1, sweep)
+        _wait(results / "outage", len(BASELINES), sweep, "baseline")
         server.stop()
         before = _finished(results / "outage")
         time.sleep(seconds)
@@ -70,20 +73,20 @@ def outage(folder: Path, seconds: float, seeds: int) -> Outage:
     return Outage(code, told, without, pushed, differences)
 
 
-def _wait(directory: Path, runs: int, sweep: subprocess.Popen[bytes]) -> None:
-    """Return when so many runs have their result."""
-    while _finished(directory) < runs:
+def _wait(directory: Path, runs: int, sweep: subprocess.Popen[bytes], kind: str = "shallownet") -> None:
+    """Return when so many runs of a kind have their result."""
+    while _finished(directory, kind) < runs:
         if sweep.poll() is not None:
             return
         time.sleep(0.2)
 
 
-def _finished(directory: Path) -> int:
-    """Runs with a result; baselines are there before the first epoch."""
+def _finished(directory: Path, kind: str = "shallownet") -> int:
+    """Runs of a kind with a result."""
     if not directory.is_dir():
         return 0
     records = store.survey(directory).records
-    return sum(record.finished and not record.run_id.startswith("baseline") for record in records)
+    return sum(record.finished and record.run_id.startswith(kind) for record in records)
 
 
 def main(words: list[str]) -> int:
