@@ -55,7 +55,7 @@ def outage(folder: Path, seconds: float, seeds: int) -> Outage:
         with (folder / "said.txt").open("wb") as said:
             sweep = subprocess.Popen(words, stdout=said, stderr=said, cwd=ROOT, env=os.environ)
         _wait(results / "outage", 1, sweep)
-        _wait(results / "outage", len(BASELINES), sweep, "baseline")
+        _wait(results / "outage", BASELINES, sweep, "baseline")
         server.stop()
         before = _finished(results / "outage")
         time.sleep(seconds)

@@ -45,7 +45,7 @@ def test_the_report_and_the_pages_of_runs_are_written_and_named(
     assert run(["report", str(directory)]) == 0
     page = directory / "runs" / "good" / "index.html"
     assert capsys.readouterr().out.splitlines() == [
-        f"wrote 1 pages of runs, such as {page}",
+        f"wrote 1 page of runs, such as {page}",
         f"wrote {directory / 'report.html'} (0.0 MB)",
     ]
     assert page.is_file()
