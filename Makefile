@@ -21,7 +21,7 @@ quickstart: .venv/installed
 	$(BIN)/python -m benchmark -m experiment=quickstart
 
 test: .venv/installed
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 check: .venv/installed
 	$(BIN)/ruff format --check .

@@ -215,8 +215,10 @@ class Execution:
         """End the workers; what they have not finished has never begun."""
         self._around.crew.stop()
         for run_id, lock in self._locks.items():
-            if store.load_record(store.run_directory(self._around.directory, run_id)).status == "running":
-                store.write_record(self._around.directory, self._plan.asked[run_id].record)
+            # On a disk that is full or gone it stays marked as running, and nobody is at it.
+            with contextlib.suppress(OSError, store.BrokenRecord):
+                if store.load_record(store.run_directory(self._around.directory, run_id)).status == "running":
+                    store.write_record(self._around.directory, self._plan.asked[run_id].record)
             lock.release()
         self._locks.clear()
 
