@@ -56,7 +56,8 @@ def carry_out(directory: Path, plan: Plan, terminal: Terminal, begun: LocalCrew 
         from benchmark.execution import Execution, Surroundings  # noqa: PLC0415
         from benchmark.illustration import Illustrator  # noqa: PLC0415
 
-        illustrator = Illustrator(directory, job.figures.format if job.report.level == "full" else None)
+        form = job.figures.format if job.report.level == "full" else None
+        illustrator = Illustrator(directory, form, job.paths.measuring)
         around = Surroundings(directory, crew, terminal, illustrator)
         execution = Execution(plan, around)
         try:

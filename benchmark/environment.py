@@ -8,6 +8,8 @@ import hashlib
 import os
 import platform
 import subprocess
+import threading
+import time
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -119,6 +121,17 @@ def is_alive(identity: Mapping[str, str]) -> bool:
         return _born(int(identity["pid"])) == identity.get("born")
     except (psutil.NoSuchProcess, KeyError, ValueError):
         return False
+
+
+def end_with(parent: int) -> None:
+    """End this process when its parent, of this number, is gone: however that ended, and whatever this one is doing."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _boot() -> str:

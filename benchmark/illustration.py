@@ -9,6 +9,9 @@ import signal
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 
+from filelock import FileLock
+
+from benchmark import environment
 from benchmark.records import RunRecord
 from benchmark.report import run as run_report
 
@@ -21,8 +24,12 @@ NICENESS = 10
 class Illustrator:
     """Draws the pages of runs, one at a time, without holding up the sweep."""
 
-    def __init__(self, directory: Path, format: str | None) -> None:
-        """`format` of the figures: svg, png or pdf; None = nothing is drawn."""
+    def __init__(self, directory: Path, format: str | None, measuring: Path) -> None:
+        """`format` of the figures: svg, png or pdf; None = nothing is drawn.
+
+        No page is begun while the file `measuring` is locked.
+        """
+        self._measuring = measuring
         self._directory = directory
         self._format = format
         self._pool: ProcessPoolExecutor | None = None
@@ -49,8 +56,10 @@ class Illustrator:
                 multiprocessing.set_start_method("spawn", force=True)
             # Forked, it would inherit the locks and connections of this process.
             spawn = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(max_workers=1, mp_context=spawn, initializer=_stand_back)
-        self._at_work[self._pool.submit(run_report.write, self._directory, record, self._format)] = record
+            self._pool = ProcessPoolExecutor(
+                max_workers=1, mp_context=spawn, initializer=_stand_back, initargs=(os.getpid(),)
+            )
+        self._at_work[self._pool.submit(_draw, self._measuring, self._directory, record, self._format)] = record
 
     def drawn(self, wait: bool) -> list[RunRecord]:
         """The records that have been handed in and are done with since the last call; with `wait` all that are left."""
@@ -80,7 +89,16 @@ class Illustrator:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _stand_back() -> None:
-    """Let the parent decide what Ctrl-C means, and training have the cores."""
+def _draw(measuring: Path, directory: Path, record: RunRecord, format: str) -> list[Path]:
+    """Write the page of a run, when no latency is being measured."""
+    if measuring.exists():
+        with FileLock(measuring):
+            pass
+    return run_report.write(directory, record, format)
+
+
+def _stand_back(parent: int) -> None:
+    """Let the parent decide what Ctrl-C means, and training have the cores; end when the parent has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
+    environment.end_with(parent)

@@ -11,6 +11,7 @@ from benchmark.records import RunRecord
 from benchmark.spec import RunSpec
 from datasets.spec import DatasetLocation
 
+MEASURING = "measuring.lock"
 WORKER_LOG = "worker.log"
 """In the sweep's folder: what workers print between runs."""
 
@@ -50,6 +51,16 @@ class Paths(Setting):
 
     results: Path
     cache: Path
+
+    @property
+    def latency(self) -> Path:
+        """What is known of the speed of networks on this machine."""
+        return self.cache / "latency"
+
+    @property
+    def measuring(self) -> Path:
+        """Locked while a latency is measured."""
+        return self.latency / MEASURING
 
 
 class Machine(Setting):

@@ -32,6 +32,10 @@ class Parameters(Fact):
     """Floating-point operations for one picture, a multiply-add counted as two; null when a layer has no known cost."""
 
 
+QUIET = 0.1
+"""The share of the processors up to which other processes do not disturb the measuring of a latency."""
+
+
 class Latency(Fact):
     """Milliseconds from decoded pictures to probabilities, after warming up, medians and 95th percentiles."""
 
@@ -40,6 +44,8 @@ class Latency(Fact):
     batch_32_p50: float
     """Of a whole batch of 32 pictures, not of each."""
     batch_32_p95: float
+    others: float | None = None
+    """The share of the processors, 0..1, that other processes used meanwhile; null where nobody looked."""
 
 
 class Cost(Fact):

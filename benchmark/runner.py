@@ -196,7 +196,7 @@ def _latency(assignment: Assignment, result: experiment.Result) -> Latency | Non
         return None
     classes = len(assignment.planned.classes)
     return latency.load_or_measure(
-        assignment.spec, classes, lambda: result.model, job.paths.cache / "latency", job.machine.threads
+        assignment.spec, classes, lambda: result.model, job.paths.latency, job.machine.threads
     )
 
 

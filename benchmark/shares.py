@@ -72,7 +72,8 @@ def _compute(directory: Path, jobs: Sequence[Job]) -> int:
         from benchmark.execution import Execution, Surroundings  # noqa: PLC0415
         from benchmark.illustration import Illustrator  # noqa: PLC0415
 
-        illustrator = Illustrator(directory, job.figures.format if job.report.level == "full" else None)
+        form = job.figures.format if job.report.level == "full" else None
+        illustrator = Illustrator(directory, form, job.paths.measuring)
         execution = Execution(plan, Surroundings(directory, crew, terminal, illustrator))
         try:
             with terminal:

@@ -12,15 +12,13 @@ import json
 import logging
 import os
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 import psutil
 
-from benchmark import runner, store
+from benchmark import environment, runner, store
 from benchmark.errors import sentence
 from benchmark.jobs import Order, Settings
 from benchmark.model import settings
@@ -33,7 +31,7 @@ def main() -> None:
     """Serve orders until standard input ends."""
     faulthandler.enable()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    environment.end_with(os.getppid())
     wanted = Settings(**json.loads(sys.argv[2]))
     settings.configure(settings.Settings(wanted.threads, wanted.deterministic, wanted.mixed_precision))
     for plugin in wanted.plugins:
@@ -85,13 +83,6 @@ def _printing_to(path: Path) -> Iterator[None]:
         for number, copy in zip((1, 2), kept, strict=True):
             os.dup2(copy, number)
             os.close(copy)
-
-
-def _end_with(parent: int) -> None:
-    """End this process when its parent is gone, whatever it is doing."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -13,10 +13,11 @@ from benchmark.board.pareto import front
 from benchmark.board.sentences import CHEAPEST_BY_SIZE, named
 from benchmark.board.table import Leaderboard
 from benchmark.metrics import find
-from benchmark.records import Latency, RunRecord
+from benchmark.records import QUIET, Latency, RunRecord
+from benchmark.wording import counted
 
 _SECONDS = ("pixels", "features", "train", "input", "predict", "total")
-_LATENCIES = tuple(Latency.model_fields)
+_LATENCIES = tuple(name for name in Latency.model_fields if name != "others")
 _KEPT = ("path", "stacked", "batch_size_effective")
 _MACHINE = ("cores", "cpu", "gpu")
 _DECIMALS = 3
@@ -45,6 +46,7 @@ COST_KINDS: Mapping[str, Kind] = {
     "n_runs": "integer",
     **dict.fromkeys((f"seconds_{part}_mean" for part in _SECONDS), "decimal"),
     **dict.fromkeys((f"latency_ms_{name}" for name in _LATENCIES), "decimal"),
+    "latency_others_share": "decimal",
     "peak_memory_mb_max": "decimal",
     "trainable_parameters": "integer",
     "flops": "integer",
@@ -52,9 +54,10 @@ COST_KINDS: Mapping[str, Kind] = {
     "tied_with_best": "truth",
     **dict.fromkeys((f"on_front_{price.column}" for price in PRICES), "truth"),
 }
-"""Columns of costs.csv. Seconds are means over the candidate's finished runs, milliseconds medians. `epochs` has a
-number for each run in the order of the seeds; `path`, `gpu` and their like have every different value once.
-`on_front_X`: no ranked row is at least as good and at least as cheap by X, and better in one of the two."""
+"""Columns of costs.csv. Seconds are means over the candidate's finished runs, milliseconds medians;
+`latency_others_share` is what other processes used of the processors meanwhile, 0..1. `epochs` has a number for each
+run in the order of the seeds; `path`, `gpu` and their like have every different value once. `on_front_X`: no ranked row
+is at least as good and at least as cheap by X, and better in one of the two."""
 COST_COLUMNS = tuple(COST_KINDS)
 
 
@@ -102,7 +105,19 @@ def cheapest(table: pd.DataFrame) -> list[str]:
 def with_prices(sentences: Sequence[str], table: pd.DataFrame) -> list[str]:
     """A board's sentences with the cheapest row by every cost, measured ones too, instead of that by size alone."""
     found = cheapest(table)
-    return [one for one in sentences if not (found and one.startswith(CHEAPEST_BY_SIZE))] + found
+    kept = [one for one in sentences if not (found and one.startswith(CHEAPEST_BY_SIZE))]
+    return kept + found + _disturbed(table)
+
+
+def _disturbed(table: pd.DataFrame) -> list[str]:
+    """A caution where latencies were measured beside other work."""
+    shares = table["latency_others_share"].to_numpy("float64", na_value=0.0)
+    if not (shares > QUIET).any():
+        return []
+    return [
+        f"The latency of {counted(int((shares > QUIET).sum()), 'row')} was measured while other processes used up to "
+        f"{shares.max():.0%} of the processors: it may be too high."
+    ]
 
 
 def _spent(runs: Sequence[RunRecord]) -> dict[str, Any]:
@@ -115,6 +130,7 @@ def _spent(runs: Sequence[RunRecord]) -> dict[str, Any]:
     measured = [cost.latency for cost in spent if cost.latency]
     if measured:
         row |= {f"latency_ms_{name}": float(np.median([getattr(one, name) for one in measured])) for name in _LATENCIES}
+        row["latency_others_share"] = max((one.others for one in measured if one.others is not None), default=None)
     row["peak_memory_mb_max"] = max(cost.peak_memory_mb for cost in spent)
     sizes = next((run.parameters for run in runs if run.parameters), None)
     if sizes:

@@ -27,7 +27,7 @@ def test_finished_runs_beyond_the_most_are_given_back_and_said_with_the_command_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(illustration, "MOST_PAGES", 0)
-    illustrator = Illustrator(tmp_path / "my sweep", "svg")
+    illustrator = Illustrator(tmp_path / "my sweep", "svg", tmp_path / "measuring.lock")
     handed: Any = runs(True, False, True)
     for record in handed:
         illustrator.draw(record)
@@ -37,7 +37,7 @@ def test_finished_runs_beyond_the_most_are_given_back_and_said_with_the_command_
 
 
 def test_a_sweep_that_wants_no_pages_misses_none(tmp_path: Path) -> None:
-    illustrator = Illustrator(tmp_path, None)
+    illustrator = Illustrator(tmp_path, None, tmp_path / "measuring.lock")
     for record in runs(True, True):
         illustrator.draw(record)
     assert illustrator.undrawn == ""
