@@ -40,6 +40,8 @@ SCHEMA = "schema"
 LAUNCHER_EXTRAS = ("joblib", "submitit")
 """Launchers that come with a package of their own."""
 PLAIN_WEIGHTS = ("none", "imagenet")
+WEIGHTS_BEGIN = (b"\x89HDF\r\n\x1a\n", b"PK\x03\x04")
+"""The first bytes of HDF5 and of a .keras archive."""
 
 
 def without_machinery(composed: DictConfig) -> DictConfig:
@@ -210,9 +212,25 @@ def _identify_weights(backbone: dict[str, Any]) -> Path | None:
             f"found no weights file {path}{hint}; expected backbone.weights to be imagenet, none or the path of a "
             ".weights.h5, .h5 or .keras file"
         )
+    _require_weights(path)
     state = path.stat()
     backbone["weights"] = f"{path.name}@sha256:{_digest(path, state.st_mtime_ns, state.st_size)[:8]}"
     return path
+
+
+def _require_weights(path: Path) -> None:
+    """Refuse a file that cannot hold weights, before a worker finds out run by run.
+
+    Raises:
+        ConfigurationError: it is neither HDF5 nor an archive, whatever its name says.
+    """
+    with path.open("rb") as file:
+        start = file.read(max(map(len, WEIGHTS_BEGIN)))
+    if not start.startswith(WEIGHTS_BEGIN):
+        raise ConfigurationError(
+            f"found {path}, which does not begin as a file of weights does; expected backbone.weights to name a whole "
+            ".weights.h5, .h5 or .keras file: fetch it again"
+        )
 
 
 @functools.cache

@@ -53,8 +53,8 @@ def sentence(error: BaseException) -> str:
         )
     if isinstance(error, OSError) and error.errno is not None:
         place = error.filename2 or error.filename  # of a file that takes another's place its own
-        where = f" {place}" if place else ""
-        return f"found: {os.strerror(error.errno)}:{where}; expected to read and write there: {_way_out(error.errno)}"
+        where = f" at {place}" if place else ""
+        return f"found `{os.strerror(error.errno)}`{where}; expected to read and write there: {_way_out(error.errno)}"
     return without_credentials(str(error)) or type(error).__name__
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import psutil
 
 from benchmark.crew import Crew, LocalCrew
 from benchmark.jobs import WORKER_LOG, Job
@@ -68,7 +71,10 @@ def _log(job: Job) -> Iterator[Path]:
     results = job.paths.results
     made = [folder for folder in (results, *results.parents) if not folder.exists()]
     results.mkdir(parents=True, exist_ok=True)
-    log = results / f".worker-{os.getpid()}.log"
+    log = results / f".worker-{platform.node()}-{os.getpid()}.log"
+    for other in results.glob(f".worker-{platform.node()}-*.log"):  # of calls that were killed
+        if not psutil.pid_exists(int(other.stem.rpartition("-")[2])):
+            other.unlink(missing_ok=True)
     try:
         yield log
     finally:

@@ -58,7 +58,7 @@ def draw(directory: Path) -> Drawn:
     made = leaderboard.build(
         records, lambda record: store.load_predictions(directory, record.run_id), records[0].primary
     )
-    made = dataclasses.replace(made, sentences=(*made.sentences, *_damage(broken), *_wear(directory, records)))
+    made = dataclasses.replace(made, sentences=(*made.sentences, *_damage(broken), *wear(directory, records)))
     texts = {
         "leaderboard.csv": leaderboard.to_csv(made),
         "leaderboard.md": leaderboard.to_markdown(made),
@@ -79,8 +79,11 @@ def _damage(broken: list[store.BrokenRun]) -> list[str]:
     ]
 
 
-def _wear(directory: Path, records: list[RunRecord]) -> list[str]:
-    """A warning when other sweeps beside this one have looked at the same test set with other candidates."""
+def wear(directory: Path, records: list[RunRecord]) -> list[str]:
+    """A warning when other sweeps beside this one have looked at the same test set with other candidates.
+
+    The same candidates once more ask nothing new.
+    """
     own = {record.candidate for record in records if record.finished and isinstance(record.spec, RunSpec)}
     seen, sweeps = set(own), min(len(own), 1)
     for path in sorted(directory.parent.glob("*/leaderboard.csv")):
@@ -89,11 +92,11 @@ def _wear(directory: Path, records: list[RunRecord]) -> list[str]:
         table = pd.read_csv(path, usecols=lambda name: name in ("fingerprint", "rank", "candidate"))
         if {"fingerprint", "rank", "candidate"} <= set(table.columns):
             same = table[(table["fingerprint"] == records[0].fingerprint) & table["rank"].notna()]
-            sweeps += not set(same["candidate"]) <= seen
+            sweeps += len(same) > 0
             seen |= set(same["candidate"])
-    if sweeps < 2:
+    if sweeps < 2 or seen == own:
         return []
     return [
-        f"{sweeps} sweeps in {directory.parent.name}/ {WEAR} {len(seen)} candidates: the more often it is asked, the "
-        "luckier its best answer; settle the choice on pictures that no sweep has seen."
+        f"{sweeps} sweeps side by side in {directory.parent.name}/ {WEAR} {len(seen)} candidates: the more "
+        "often it is asked, the luckier its best answer; settle the choice on pictures that no sweep has seen."
     ]

@@ -59,10 +59,10 @@ def lay_out(directory: Path, jobs: Sequence[Job], terminal: Terminal) -> Plan | 
     """Plan the jobs of one sweep, say the plan and write down what has not begun; None where it was only to be said."""
     job = jobs[0]
     plan = planning.plan(directory, planning.prepare_all(jobs, terminal))
-    terminal.say_plan(len(plan.asked), plan.finished, plan.again, plan.bundles)
+    kept = any((job.paths.cache / "features").glob("*.npy"))
+    terminal.say_plan(len(plan.asked), plan.finished, plan.again, plan.bundles, kept)
     _warn(plan, terminal)
     if job.launcher.dry_run:
-        kept = any((job.paths.cache / "features").glob("*.npy"))
         terminal.show_bundles(plan.bundles, planning.seconds(plan), kept)
         return None
     if wants_cluster(job, plan):

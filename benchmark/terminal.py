@@ -114,8 +114,13 @@ class Terminal:
         """Where the files that were left out are listed."""
         self.say(f"what is left out, and why: {_short(self._directory / QUARANTINE)}")
 
-    def say_plan(self, asked: int, finished: int, again: Counter[str], bundles: Sequence[Bundle]) -> None:
-        """What is there and what will be done: `12 finished, 2 failed -> again, 4 new`."""
+    def say_plan(
+        self, asked: int, finished: int, again: Counter[str], bundles: Sequence[Bundle], kept: bool = False
+    ) -> None:
+        """What is there and what will be done: `12 finished, 2 failed -> again, 4 new`.
+
+        `kept`: there are activations in the cache, which are known by content once a network is built.
+        """
         self._todo = sum(len(bundle.runs) for bundle in bundles)
         left = asked - finished - self._todo
         parts = [f"{finished} finished", *([f"{left} left as they are"] if left else [])]
@@ -128,10 +133,14 @@ class Terminal:
             found = passes([run for bundle in bundles for run in bundle.runs])
             saved = f" instead of {found.naive:,}" if found.naive > found.needed else ""
             programs = f"{counted(len(bundles), 'program')}{stacked}"
-            self.say(f"plan: {programs}; {found.needed:,} picture passes through backbones{saved}")
+            most = "at most " if kept and saved else ""
+            self.say(f"plan: {programs}; {most}{found.needed:,} picture passes through backbones{saved}")
 
     def show_bundles(self, bundles: Sequence[Bundle], seconds: float, kept: bool) -> None:
         """The plan, in the order in which it would be carried out; `kept`: there are activations in the cache."""
+        if not bundles:
+            self.warn("nothing is left to do; nothing was run")
+            return
         groups: dict[tuple[str, str, str], list[Bundle]] = {}
         for bundle in bundles:
             spec = bundle.runs[0].spec

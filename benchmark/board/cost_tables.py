@@ -11,6 +11,7 @@ from benchmark.board.costs import PRICES
 from benchmark.board.markdown import Compact, names_text, range_text, varying_names
 from benchmark.board.sentences import score_text
 from benchmark.board.table import Leaderboard
+from benchmark.wording import amount
 
 _SHORT = {
     "trainable_parameters": "parameters",
@@ -50,13 +51,17 @@ def _amounts(row: Mapping[Any, Any]) -> tuple[str, ...]:
         _number(row["trainable_parameters"], ",.0f"),
         "" if pd.isna(flops) else f"{flops / 1e6:,.1f}",
         *(
-            " / ".join(_number(row[f"latency_ms_{batch}_{end}"], ".3g") for end in ("p50", "p95")).removeprefix(" / ")
+            " / ".join(_amount(row[f"latency_ms_{batch}_{end}"]) for end in ("p50", "p95")).removeprefix(" / ")
             for batch in ("batch_1", "batch_32")
         ),
-        _number(row["seconds_train_mean"], ".3g"),
+        _amount(row["seconds_train_mean"]),
         _number(row["peak_memory_mb_max"], ",.0f"),
         ", ".join(on_front),
     )
+
+
+def _amount(value: Any) -> str:
+    return "" if pd.isna(value) else amount(value)
 
 
 def _number(value: Any, form: str) -> str:

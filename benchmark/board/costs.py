@@ -14,7 +14,7 @@ from benchmark.board.sentences import CHEAPEST_BY_SIZE, named
 from benchmark.board.table import Leaderboard
 from benchmark.metrics import find
 from benchmark.records import QUIET, Latency, RunRecord
-from benchmark.wording import counted
+from benchmark.wording import amount, counted
 
 _SECONDS = ("pixels", "features", "train", "input", "predict", "total")
 _LATENCIES = tuple(name for name in Latency.model_fields if name != "others")
@@ -36,8 +36,8 @@ class Price(NamedTuple):
 PRICES = (
     Price("trainable_parameters", "trainable parameters", lambda value: f"{value:,.0f}"),
     Price("flops", "FLOPs", lambda value: f"{value / 1e6:,.1f} million a picture"),
-    Price("latency_ms_batch_1_p50", "latency", lambda value: f"{value:.3g} ms for one picture"),
-    Price("seconds_train_mean", "training time", lambda value: f"{value:.3g} s a run"),
+    Price("latency_ms_batch_1_p50", "latency", lambda value: f"{amount(value)} ms for one picture"),
+    Price("seconds_train_mean", "training time", lambda value: f"{amount(value)} s a run"),
 )
 """The costs that the score is held against, each on its own; the first two are the same on every machine."""
 

@@ -98,8 +98,9 @@ def against_baselines(
     beaten = [row["candidate"] for row in ranked if not better(row[name], scores[best])]
     if not beaten:
         return []
+    score = "scores" if len(beaten) == 1 else "score"
     return [
-        f"{len(beaten)} of {len(ranked)} ranked candidates score no better than {best} "
+        f"{len(beaten)} of {len(ranked)} ranked candidates {score} no better than {best} "
         f"({score_text(scores[best])}): what they cost buys nothing here."
     ]
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple
 import pandas as pd
 import typer
 
-from benchmark import claims, store
+from benchmark import claims, publish, store
 from benchmark import metrics as known_metrics
 from benchmark.board import leaderboard as boards
 from benchmark.board.columns import csv_text
@@ -78,7 +78,7 @@ def leaderboard(
     """
     kept = _without(load_records(directory), without or [])
     board = _board(directory, kept.records)
-    board = replace(board, sentences=(*board.sentences, *_abandoned(directory, kept.records), *kept.sentences))
+    board = replace(board, sentences=(*board.sentences, *_around(directory, kept.records), *kept.sentences))
     spent = find_costs(kept.records, board)
     if costs:
         _show_costs(board, spent, format)
@@ -93,6 +93,11 @@ def leaderboard(
         failures = [run._asdict() for run in board.failures]
         content = {"primary": board.primary, "sentences": board.sentences, "rows": rows, "failures": failures}
         echo_json(content)
+
+
+def _around(directory: Path, records: list[RunRecord]) -> list[str]:
+    """Sentences on what the records of the rows do not say."""
+    return [*publish.wear(directory, records), *_abandoned(directory, records)]
 
 
 def _abandoned(directory: Path, records: Sequence[RunRecord]) -> tuple[str, ...]:
@@ -202,13 +207,13 @@ def _without(records: list[RunRecord], patterns: Sequence[str]) -> Kept:
         if not fits:
             near = min(names, key=lambda name: (pattern.strip("*") not in name, name))
             raise NothingLeft(
-                f"found no candidate that --without {pattern} fits; expected a pattern for whole names, such as "
+                f"found no candidate that fits --without {pattern}; expected a pattern for whole names, such as "
                 f"{near}: * stands for any letters"
             )
         gone |= fits
     left = [record for record in records if record.candidate not in gone]
     if not left:
-        raise NothingLeft("found no candidate that --without leaves; expected one at least: give narrower patterns")
+        raise NothingLeft("found no candidate left by --without; expected one at least: give narrower patterns")
     if not gone:
         return Kept(left, ())
     sentence = (

@@ -147,7 +147,7 @@ def prepare(
 
 def cache(
     action: Annotated[CacheAction, typer.Argument(help="What to do with it.")],
-    kind: Annotated[str | None, typer.Argument(help="facts, sources, pixels or features; all if not given.")] = None,
+    kind: Annotated[str | None, typer.Argument(help=f"One of {', '.join(KINDS)}; all if not given.")] = None,
     results: Results = Path("results"),
 ) -> None:
     """Show or clear what is kept so that no picture is decoded twice; all of it can be made again.

@@ -17,6 +17,7 @@ from benchmark.metrics import find
 from benchmark.report.drawing import Axis, Tick
 from benchmark.report.page import thousands
 from benchmark.spec import AXES
+from benchmark.wording import amount
 
 
 class Column(NamedTuple):
@@ -195,8 +196,8 @@ def _cells(row: Mapping[str, Any], primary: str) -> tuple[Cell, ...]:
         _number(row["trainable_parameters"], thousands),
         _number(None if pd.isna(row["flops"]) else row["flops"] / 1e6, lambda value: f"{value:,.1f}"),
         Cell("yes" if row["on_front"] is True else "", "1" if row["on_front"] is True else ""),
-        _number(row["latency_ms_batch_1_p50"], lambda value: f"{value:.3g}"),
-        _number(row["latency_ms_batch_32_p50"], lambda value: f"{value:.3g}"),
+        _number(row["latency_ms_batch_1_p50"], amount),
+        _number(row["latency_ms_batch_32_p50"], amount),
         _number(row["seconds_total_mean"], lambda value: f"{value:.1f}"),
         _number(row["peak_memory_mb_max"], thousands),
         _plain(row["best_epochs"]),

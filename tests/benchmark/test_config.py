@@ -10,6 +10,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from benchmark import config
+from benchmark.errors import ConfigurationError
 from benchmark.jobs import Job
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -47,11 +48,19 @@ def test_weights_from_a_file_are_identified_by_content_not_by_path(tmp_path: Pat
     for folder in ("a", "b"):
         path = tmp_path / folder / "net.weights.h5"
         path.parent.mkdir()
-        path.write_bytes(b"the same bytes")
+        path.write_bytes(config.WEIGHTS_BEGIN[0] + b"the same bytes")
         jobs.append(compose_job("backbone=xception", "dataset.image_size=75", f"backbone.weights={path}"))
     assert jobs[0].spec == jobs[1].spec
     assert jobs[0].weights_path != jobs[1].weights_path
     assert jobs[0].spec.backbone.weights.startswith("net.weights.h5@sha256:")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"<html>not found</html>"])
+def test_a_file_that_cannot_hold_weights_is_refused_before_anything_runs(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "net.weights.h5"
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match="does not begin as a file of weights does"):
+        compose_job("backbone=xception", "dataset.image_size=75", f"backbone.weights={path}")
 
 
 def test_paths_and_threads_do_not_change_what_a_run_is() -> None:

@@ -15,7 +15,7 @@ def test_a_file_that_cannot_take_its_place_is_named_and_not_its_temporary_name(t
     with pytest.raises(IsADirectoryError) as caught:
         (tmp_path / ".model.tmp").replace(tmp_path / "model.keras")
     said = sentence(caught.value)
-    assert said.startswith(f"found: Is a directory: {tmp_path}/model.keras; expected")
+    assert said.startswith(f"found `Is a directory` at {tmp_path}/model.keras; expected")
     assert ".model.tmp" not in said
     assert "move it away" in said
 

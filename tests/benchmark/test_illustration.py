@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 from typing import Any, cast
 
+import psutil
 import pytest
+from filelock import FileLock
 
 from benchmark import illustration
 from benchmark.illustration import Illustrator
@@ -41,3 +47,41 @@ def test_a_sweep_that_wants_no_pages_misses_none(tmp_path: Path) -> None:
     for record in runs(True, True):
         illustrator.draw(record)
     assert illustrator.undrawn == ""
+
+
+def test_no_page_is_begun_while_a_latency_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, measuring = threading.Event(), tmp_path / "measuring.lock"
+    monkeypatch.setattr(illustration.run_report, "write", lambda *_: begun.set())
+    with FileLock(measuring):
+        drawing = threading.Thread(target=illustration._draw, args=(measuring, tmp_path, runs(True)[0], "svg"))
+        drawing.start()
+        assert not begun.wait(0.3)
+    assert begun.wait(10)
+    drawing.join()
+
+
+PARENT = """
+import os, signal, sys, time
+from pathlib import Path
+from benchmark.illustration import Illustrator
+from benchmark.records import RunRecord
+
+if __name__ == "__main__":
+    illustrator = Illustrator(Path("."), "svg", Path("measuring.lock"))
+    illustrator.draw(RunRecord.model_construct(status="ok", run_id="none"))
+    illustrator.drawn(wait=True)
+    print(*illustrator._pool._processes, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_the_process_that_draws_ends_when_the_sweep_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    root = str(Path(__file__).parents[2])
+    environ = {**os.environ, "PYTHONPATH": root}
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, cwd=tmp_path, env=environ) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    child.wait(timeout=30)

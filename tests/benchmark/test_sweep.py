@@ -137,8 +137,10 @@ def test_two_identical_sweeps_give_the_same_bytes(run_sweep: Any, tmp_path: Path
         boards.append((tmp_path / name / "leaderboard.csv").read_bytes())
     assert boards[0] == boards[1]
     ended = run_sweep(*BARE, f"paths.results={tmp_path}", "sweep.name=third", "backbone.name=tiny")
-    assert re.search("2 sweeps in .* with 3 candidates", ended.output), "a test set that is asked again wears out"
-    assert "2 sweeps in" not in (tmp_path / "second" / "leaderboard.md").read_text(), (
+    assert re.search("3 sweeps side by side in .* with 3 candidates", ended.output), (
+        "a test set that is asked again wears out"
+    )
+    assert "sweeps side by side" not in (tmp_path / "second" / "leaderboard.md").read_text(), (
         "the same candidates again are not"
     )
 

@@ -146,3 +146,15 @@ def test_a_baseline_or_a_pending_row_has_a_line_without_amounts(priced: Any) -> 
     lines = compact_costs(board, table).lines
     assert len(lines) == 4
     assert "pending" in lines[-1]
+
+
+def test_a_latency_that_was_measured_beside_other_work_is_said(priced: Any) -> None:
+    place = next(i for i, one in enumerate(priced.records) if one.candidate == priced.names["fast"])
+    record = priced.records[place]
+    assert not [line for line in with_prices([], costs(priced.records, build(priced))) if "measured while" in line]
+    disturbed = record.cost.model_copy(update={"latency": record.cost.latency.model_copy(update={"others": 0.45})})
+    priced.records[place] = record.model_copy(update={"cost": disturbed})
+    table = costs(priced.records, build(priced)).set_index("candidate")
+    assert table.loc[priced.names["fast"], "latency_others_share"] == 0.45
+    said = with_prices([], table.reset_index())[-1]
+    assert said.startswith("The latency of 1 row was measured while other processes used up to 45% of the processors")

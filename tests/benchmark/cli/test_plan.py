@@ -40,3 +40,10 @@ def test_a_plan_for_elsewhere_says_what_does_not_hold_there(
 def test_a_plan_that_cannot_be_composed_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["plan", "backbone=lenett", f"paths.results={tmp_path}"]) == 1
     assert "did you mean 'lenet'" in capsys.readouterr().err
+
+
+def test_a_plan_with_nothing_left_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["plan", *WORDS, f"paths.results={tmp_path}", "sweep.rerun=never"]) == 0
+    said = capsys.readouterr().out
+    assert "4 runs: 0 finished, 4 left as they are, 0 new" in said
+    assert said.splitlines()[-1] == "nothing is left to do; nothing was run"

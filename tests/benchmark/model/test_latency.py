@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -86,3 +88,63 @@ def test_a_note_that_cannot_be_read_is_measured_again(content: str, spec_of: Spe
     assert asked.times == 2
     assert load(asked, tmp_path).batch_1_p50 > 0
     assert asked.times == 2
+
+
+def busy_by(monkeypatch: pytest.MonkeyPatch, *shares: float) -> None:
+    """Let others use these shares of the processors from look to look, and the last one for ever."""
+    left = list(shares)
+
+    def others(work: Callable[[], object]) -> float:
+        work()
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    monkeypatch.setattr(latency, "_others", others)
+
+
+def measured(*milliseconds: float) -> Callable[[], Latency]:
+    """Measurements that give these, one after the other."""
+    left = list(milliseconds)
+
+    def measurement() -> Latency:
+        one = left.pop(0)
+        return Latency(batch_1_p50=one, batch_1_p95=one, batch_32_p50=one, batch_32_p95=one)
+
+    return measurement
+
+
+@pytest.mark.parametrize(
+    ("shares", "found", "others"),
+    [
+        ((0.0, 0.05), 10.0, 0.05),  # quiet before and meanwhile
+        ((0.5, 0.5, 0.0, 0.02), 10.0, 0.02),  # waited until it was
+        ((0.0, 0.6, 0.0, 0.04), 20.0, 0.04),  # disturbed once
+        ((0.0, 0.3, 0.0, 0.6), 10.0, 0.3),  # twice: the lesser evil
+    ],
+)
+def test_what_is_measured_in_quiet_counts(
+    shares: tuple[float, ...], found: float, others: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy_by(monkeypatch, *shares)
+    counted = latency._least_disturbed(measured(10, 20))
+    assert (counted.batch_1_p50, counted.others) == (found, others)
+
+
+def test_quiet_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latency, "_PATIENCE", 0.01)
+    busy_by(monkeypatch, 0.9)
+    assert latency._least_disturbed(measured(10, 20)).others == 0.9
+
+
+def test_what_others_use_is_seen() -> None:
+    def work() -> None:
+        until = time.process_time() + 1.0
+        while time.process_time() < until:
+            pass
+
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as other:
+        try:
+            time.sleep(0.3)
+            beside = latency._others(work)
+        finally:
+            other.kill()
+    assert beside > 0.5 / len(latency._processors()), "one process used a whole processor"
