@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from benchmark.board.candidates import gather
@@ -210,6 +211,16 @@ def test_rows_that_cannot_be_told_apart_are_not_paired(sweep_of: Sweeps) -> None
     with pytest.raises(CannotPair, match=r"two rows with backbone=lenet in drawn, .*; expected one: add weighting, in"):
         diff(side(left), side(right), ["backbone"])
     assert len(diff(side(left), side(right), ["backbone", "weighting"]).table) == 3
+
+
+@pytest.mark.parametrize("seeds", [(0, 1, 2), (7,)])
+def test_a_row_without_a_score_gives_way_to_its_twin(seeds: tuple[int, ...], sweep_of: Sweeps) -> None:
+    left, right = faster(sweep_of)
+    whole = diff(side(left), side(right), ["backbone"])
+    right.add(backbone="lenet", status="failed", weighting="balanced", seeds=seeds)
+    left.add(backbone="minivgg", status="failed", training={"epochs": 2}, seeds=seeds)
+    columns = ["backbone", "mark", "difference", "p_value", "candidate", "candidate_left"]
+    pd.testing.assert_frame_equal(diff(side(left), side(right), ["backbone"]).table[columns], whole.table[columns])
 
 
 def test_an_unknown_column_to_pair_by_is_said(sweep_of: Sweeps) -> None:
