@@ -198,7 +198,9 @@ def _lines(seen: Audit, kept: KeptAudit) -> Iterator[str]:
     for sentence in content["suggestions"]:
         yield f"suggestion: {shown(sentence, 700)}"
     yield f"fingerprint {content['fingerprint']}"
-    yield f"report: {kept.path / 'audit.html'}" + ("" if kept.written else " (unchanged)")
+    state = "" if kept.written else " (unchanged)"
+    state = " (in place of an earlier audit of this name; --name keeps both)" if kept.replaced else state
+    yield f"report: {kept.path / 'audit.html'}{state}"
 
 
 def _extent(copies: Mapping[str, int]) -> str:

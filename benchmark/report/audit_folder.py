@@ -23,11 +23,12 @@ _FILES = ("manifest.csv", "quarantine.csv", "copies.csv", "audit.html")
 
 
 class KeptAudit(NamedTuple):
-    """An audit's summary, its folder, and whether it had to be written."""
+    """An audit's summary, its folder, whether it had to be written, and whether it took the place of another."""
 
     summary: Mapping[str, Any]
     path: Path
     written: bool
+    replaced: bool
 
 
 def keep(audit: Audit, results: Path) -> KeptAudit:
@@ -38,14 +39,15 @@ def keep(audit: Audit, results: Path) -> KeptAudit:
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.name}.lock")):
         if _is_whole(path, content, audit.manifest.root):
-            return KeptAudit(content, path, written=False)
+            return KeptAudit(content, path, written=False, replaced=False)
+        replaced = (path / "summary.json").exists()
         # Without its summary a folder is unfinished: old and new files are never taken for one audit.
         (path / "summary.json").unlink(missing_ok=True)
         audit.manifest.to_csv(path / "manifest.csv")
         store.write_text(path / "copies.csv", to_csv_text(audit.copies))
         store.write_text(path / "audit.html", audit_page(audit, content))
         store.write_text(path / "summary.json", json_text(content))
-    return KeptAudit(content, path, written=True)
+    return KeptAudit(content, path, written=True, replaced=replaced)
 
 
 def json_text(content: Mapping[str, Any]) -> str:

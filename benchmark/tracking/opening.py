@@ -38,6 +38,10 @@ for _name, _level in {"alembic": logging.WARNING, "mlflow": logging.WARNING, "ur
     logging.getLogger(_name).setLevel(_level)
 
 
+_LONGEST = 200
+"""Characters of what a store's error says."""
+
+
 class TrackingUnavailable(RuntimeError):
     """MLflow's server or database cannot be used."""
 
@@ -148,7 +152,8 @@ def whole_or_absent(uri: str, results: Path) -> Iterator[None]:
 
 def first_line(error: Exception) -> str:
     """What the error says first, without credentials."""
-    return without_credentials((str(error).strip().splitlines() or [type(error).__name__])[0])[:200]
+    text = without_credentials((str(error).strip().splitlines() or [type(error).__name__])[0])
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST].rpartition(' ')[0]} ..."
 
 
 def _let_readers_and_writers_meet(uri: str) -> None:
