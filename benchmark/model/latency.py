@@ -31,8 +31,8 @@ _WARMING = 1
 _FEWEST = 3
 _ATTEMPTS = 2
 """Measurements, of which the least disturbed one counts."""
-_PATIENCE = 3.0
-"""Seconds that are waited for quiet before each of them."""
+_PATIENCE = 2.0
+"""Seconds in which quiet is waited for, before all of them together: other workers of a sweep never are."""
 _LOOK = 0.2
 """Seconds in which it is seen what others use."""
 _BUDGET = 1.0
@@ -76,8 +76,8 @@ def measure(model: keras.Model, image_size: int) -> Latency:
 def _least_disturbed(measurement: Callable[[], Latency]) -> Latency:
     """The measurement during which others used the processors least; one in quiet is enough."""
     found: list[Latency] = []
+    patience = time.perf_counter() + _PATIENCE
     for _ in range(_ATTEMPTS):
-        patience = time.perf_counter() + _PATIENCE
         while _others(lambda: time.sleep(_LOOK)) > QUIET and time.perf_counter() < patience:
             pass
         share = _others(lambda: found.append(measurement()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +22,11 @@ def script(name: str) -> ModuleType:
         sys.path.remove(str(HERE))
 
 
-@pytest.mark.parametrize(("kind", "runs"), [("sqlite", 6), ("postgresql", 2), ("server-postgresql", 2)])
+STORES = [("sqlite", 6), ("postgresql", 2)]
+STORES += [("server-postgresql", 2)] if os.environ.get("BENCH_TESTS") == "all" else []
+
+
+@pytest.mark.parametrize(("kind", "runs"), STORES)
 def test_processes_that_meet_at_a_fresh_store_lose_nothing(kind: str, runs: int, tmp_path: Path) -> None:
     needed = script("servers").postgres_programs(), importlib.util.find_spec("psycopg2")
     if kind != "sqlite" and None in needed:

@@ -116,7 +116,10 @@ def test_candidates_left_out_are_not_compared_and_no_file_changes(
 
 @pytest.mark.parametrize(
     ("pattern", "message"),
-    [("lenet", "fits --without lenet; expected a pattern for whole names, such as lenet-"), ("*", "expected one at least")],
+    [
+        ("lenet", "fits --without lenet; expected a pattern for whole names, such as lenet-"),
+        ("*", "expected one at least"),
+    ],
 )
 def test_a_pattern_that_fits_nobody_or_everybody_is_a_mistake(
     pattern: str, message: str, directory: Path, capsys: pytest.CaptureFixture[str]

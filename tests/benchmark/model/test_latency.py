@@ -20,6 +20,12 @@ from benchmark.spec import RunSpec
 SpecOf = Callable[..., RunSpec]
 
 
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests are at work meanwhile."""
+    monkeypatch.setattr(latency, "_PATIENCE", 0.2)
+
+
 class Asked:
     """Trained models of a spec, and how often one was asked for."""
 
@@ -124,6 +130,8 @@ def measured(*milliseconds: float) -> Callable[[], Latency]:
 def test_what_is_measured_in_quiet_counts(
     shares: tuple[float, ...], found: float, others: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(latency, "_PATIENCE", 30.0)
+    monkeypatch.setattr(latency, "_LOOK", 0.0)
     busy_by(monkeypatch, *shares)
     counted = latency._least_disturbed(measured(10, 20))
     assert (counted.batch_1_p50, counted.others) == (found, others)
