@@ -73,7 +73,8 @@ def _log(job: Job) -> Iterator[Path]:
     results.mkdir(parents=True, exist_ok=True)
     log = results / f".worker-{platform.node()}-{os.getpid()}.log"
     for other in results.glob(f".worker-{platform.node()}-*.log"):  # of calls that were killed
-        if not psutil.pid_exists(int(other.stem.rpartition("-")[2])):
+        number = other.stem.removeprefix(f".worker-{platform.node()}-")
+        if number.isdecimal() and not psutil.pid_exists(int(number)):
             other.unlink(missing_ok=True)
     try:
         yield log

@@ -12,6 +12,7 @@ from benchmark.spec import RunSpec
 from datasets.spec import DatasetLocation
 
 MEASURING = "measuring.lock"
+"""Beside the latencies in the cache."""
 WORKER_LOG = "worker.log"
 """In the sweep's folder: what workers print between runs."""
 

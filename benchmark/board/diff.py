@@ -132,10 +132,10 @@ def _joinable(side: Side, by: tuple[str, ...], comparable: bool) -> dict[tuple[s
         row = {str(name): None if pd.isna(value) else value for name, value in content.items()}
         values = tuple("" if row[name] is None else str(row[name]) for name in columns)
         twin = rows.get(values)
-        if by and twin is not None and (twin["rank"] is None) != (row["rank"] is None):
-            rows[values] = twin if row["rank"] is None else row  # the one without a score cannot be compared
-            continue
         if by and twin is not None:
+            if (twin["rank"] is None) != (row["rank"] is None):
+                rows[values] = twin if row["rank"] is None else row  # the one without a score cannot be compared
+                continue
             apart = [name for name in NAMES if twin[name] != row[name]]
             same = ", ".join(f"{name}={row[name]}" for name in by)
             raise CannotPair(

@@ -70,7 +70,7 @@ def _pairs(model: keras.Model) -> Iterator[tuple[keras.Layer, keras.layers.Batch
         normalisation = node.operation
         if type(normalisation) is not keras.layers.BatchNormalization or times[id(normalisation)] > 1:
             continue
-        [tensor] = node.input_tensors
+        tensor = node.input_tensors[0]  # a mask may follow, which inference does not look at
         convolution = tensor._keras_history.operation
         if (
             type(convolution) in _KERNELS

@@ -45,7 +45,11 @@ def test_logs_of_killed_calls_are_removed_and_those_of_living_ones_and_of_other_
         ended.wait()
     left, alive, elsewhere = (
         tmp_path / f".worker-{host}-{pid}.log"
-        for host, pid in ((platform.node(), ended.pid), (platform.node(), os.getppid()), ("other.host", ended.pid))
+        for host, pid in (
+            (platform.node(), ended.pid),
+            (platform.node(), os.getppid()),
+            (f"{platform.node()}-2", ended.pid),
+        )
     )
     for path in (left, alive, elsewhere):
         path.touch()
