@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from benchmark import config, launching
 from benchmark.errors import USAGE, explain
+from benchmark.interruption import interruptible
 from benchmark.jobs import Job
 
 
@@ -47,7 +48,8 @@ def _run() -> int | str | None:
     # Hydra takes -m only in front of the overrides; people put it anywhere.
     sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))
     try:
-        _single()
+        with interruptible():
+            _single()
     except SystemExit as ended:  # argparse's own code for a misused flag is 2, which means broken data here
         return USAGE if ended.code == 2 else ended.code
     except KeyboardInterrupt as error:

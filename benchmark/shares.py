@@ -16,6 +16,7 @@ from benchmark.completion import carry_out
 from benchmark.crew.process import CREDENTIALS
 from benchmark.errors import DONE, INTERRUPTED
 from benchmark.hiring import hire
+from benchmark.interruption import interruptible
 from benchmark.jobs import Job
 from benchmark.planning import Plan
 from benchmark.sweep import Show
@@ -48,7 +49,7 @@ def take_credentials() -> dict[str, str]:
 
 def compute(jobs: Sequence[Job]) -> int:
     """Run the jobs and return the exit code, which is 0 whatever becomes of them: it stands in their records."""
-    with sweep.terminable():
+    with interruptible():
         return max(_compute(directory, some) for directory, some in sweep.by_sweep(jobs).items())
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
 
 from benchmark import planning, publish, references, settlement, store
 from benchmark.board import leaderboard
@@ -38,14 +35,13 @@ def run(jobs: Sequence[Job], show: Show, begun: LocalCrew | None = None) -> int:
     for job in jobs:
         leaderboard.require_rankable(job.sweep.primary)
     code = DONE
-    with terminable():
-        for directory, some in by_sweep(jobs).items():
-            terminal = Terminal(directory, some[0].screen)
-            plan = lay_out(directory, some, terminal)
-            if plan:
-                crew = begun if directory == jobs[0].directory else None
-                carried = _carry_out_what_is_left(directory, plan, terminal, crew)
-                code = max(code, tell(directory, plan, carried, show))
+    for directory, some in by_sweep(jobs).items():
+        terminal = Terminal(directory, some[0].screen)
+        plan = lay_out(directory, some, terminal)
+        if plan:
+            crew = begun if directory == jobs[0].directory else None
+            carried = _carry_out_what_is_left(directory, plan, terminal, crew)
+            code = max(code, tell(directory, plan, carried, show))
     return code
 
 
@@ -133,17 +129,3 @@ def _exit_code(job: Job, unfinished: list[RunRecord], asked: int) -> int:
     rule = job.sweep.fail_on
     least = shares[rule] if isinstance(rule, str) else rule
     return RUNS_FAILED if unfinished and len(unfinished) / asked >= least else DONE
-
-
-@contextmanager
-def terminable() -> Iterator[None]:
-    """Let SIGTERM end the sweep as Ctrl-C does: what is written stays true."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -7,14 +7,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from pydantic import TypeAdapter
 
 from benchmark import claims, store
 from benchmark.cli import run
+from benchmark.interruption import interruptible
 from benchmark.records import RunRecord
 from benchmark.spec import RunSpec
 
@@ -178,3 +180,49 @@ def mlflow_statuses(folder: Folder) -> dict[str, str]:
     runs = client.search_runs([experiment.experiment_id], "tags.kind = 'run'")
     [parent] = client.search_runs([experiment.experiment_id], "tags.kind = 'sweep'")
     return {**{one.data.tags["backbone"]: one.info.status for one in runs}, "": parent.info.status}
+
+
+class Interrupting:
+    """What sends a signal while somebody asks what it is."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        self.number = number
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        number, self.number = self.number, None
+        if number is not None:
+            signal.raise_signal(number)
+        return Interrupting
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_pydantic_asks_is_delivered_again(
+    number: signal.Signals, capfd: pytest.CaptureFixture[str]
+) -> None:
+    wanted = TypeAdapter(Mapping[str, int] | int)
+    with pytest.raises(KeyboardInterrupt), interruptible():  # noqa: PT012
+        with pytest.raises(ValueError, match="int"):
+            wanted.validate_python(Interrupting(number))
+        time.sleep(30)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_sigterm_is_raised_as_an_interrupt_and_both_are_as_before_afterwards() -> None:
+    before = signal.getsignal(signal.SIGTERM), sys.unraisablehook
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        signal.raise_signal(signal.SIGTERM)
+    assert (signal.getsignal(signal.SIGTERM), sys.unraisablehook) == before
+
+
+def test_another_lost_error_is_still_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing:
+        def __del__(self) -> None:
+            raise ValueError("lost")
+
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda lost: told.append(str(lost.exc_value)))
+    with interruptible():
+        failing = Failing()
+        del failing
+    assert told == ["lost"]
