@@ -23,6 +23,9 @@ from benchmark.statistics import ContrastIntervals, Outcomes, cautions, contrast
 ALL_BACKBONES = "all"
 """Stands in the place of a backbone for the mean over the pairs of several backbones."""
 
+MOST_NAMED = 4
+"""More candidates without a partner are counted; `unmatched` has them all."""
+
 _USUAL: Mapping[str, str] = MappingProxyType({})
 
 
@@ -201,16 +204,18 @@ def _header(effects: Sequence[Effect], primary: str, axes: Sequence[Axis]) -> li
 
 
 def _gaps(matchings: Sequence[Matching]) -> list[str]:
-    """Which candidates have no partner, by level and reason."""
+    """Which candidates have no partner, by level and reason; of many only the first are named."""
     lines = []
     for matching in matchings:
         what = f"{matching.axis.name} {matching.level} against {matching.axis.reference}"
         if not matching.pairs:
             lines.append(f"No pair for {what}: no two complete candidates differ in it alone.")
         reasons: dict[str, list[str]] = {}
-        for one in matching.unmatched:
+        for one in matching.unmatched[:MOST_NAMED]:
             reasons.setdefault(one.reason, []).append(one.candidate)
         lines += [f"Left out of {what}: {', '.join(names)} ({reason})." for reason, names in reasons.items()]
+        if more := len(matching.unmatched[MOST_NAMED:]):
+            lines.append(f"Left out of {what}: {more} more; --format json names {'it' if more == 1 else 'them all'}.")
     return lines
 
 

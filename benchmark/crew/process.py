@@ -146,14 +146,16 @@ class Worker:
         if self._timed_out:
             if not self._has_begun:
                 minutes = max(self._limit / 60, MINUTES_TO_BEGIN)
-                message = f"the worker did not begin the run within {minutes:g} minutes and was ended; see the log"
+                message = f"the worker did not begin the run within {minutes:g} minutes and was ended; see worker.log"
                 return Death("timeout", message, "unbegun")
             what = "a stack came no further for" if len(order.runs) > 1 else "the run took longer than"
             return Death("timeout", f"{what} sweep.timeout_minutes and was ended", "timeout")
         if returncode >= 0:
             how = f"ended by itself with exit code {returncode}"
             return Death(
-                f"exit code {returncode}", f"the worker process {how} in the middle of the run; see the log", "crashed"
+                f"exit code {returncode}",
+                f"the worker process {how} in the middle of the run; see its log.txt",
+                "crashed",
             )
         kind = signal.Signals(-returncode).name
         if kind == "SIGKILL" and environment.out_of_memory_kills() > self._kills:
@@ -163,7 +165,9 @@ class Worker:
                 "training.batch_size or dataset.image_size",
                 "oom",
             )
-        return Death(kind, f"the worker process was ended by {kind} in the middle of the run; see the log", "crashed")
+        return Death(
+            kind, f"the worker process was ended by {kind} in the middle of the run; see its log.txt", "crashed"
+        )
 
 
 def _environment(settings: Settings, gpu: int | None) -> dict[str, str]:

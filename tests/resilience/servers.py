@@ -93,7 +93,7 @@ def postgres(programs: Path) -> Iterator[str]:
 
     def call(*words: str) -> None:
         # The server keeps what it inherits: a pipe would never end.
-        with (folder.parent / f"{folder.name}.log").open("ab") as log:
+        with (folder / "log").open("ab") as log:
             subprocess.run([*user, *words], check=True, stdout=log, stderr=log, cwd="/")
 
     data = str(folder / "data")

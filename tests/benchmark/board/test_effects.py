@@ -178,6 +178,17 @@ def test_candidates_without_a_partner_are_named(sweep: Any) -> None:
     assert any(partner in sentence and broken in sentence for sentence in effects.sentences)
 
 
+def test_of_many_candidates_without_a_partner_the_first_are_named_and_the_rest_counted(sweep: Any) -> None:
+    add_grid(sweep, 0.1)
+    for epochs in range(20, 27):
+        sweep.add(0.7, backbone="lenet", training={"epochs": epochs}, weighting="balanced")
+    effects = find(sweep)
+    assert len(effects.unmatched) == 7
+    said = [sentence for sentence in effects.sentences if sentence.startswith("Left out of")]
+    assert [sum(one.candidate in sentence for sentence in said) for one in effects.unmatched] == [1] * 4 + [0] * 3
+    assert said[-1] == "Left out of weighting balanced against none: 3 more; --format json names them all."
+
+
 def test_failed_candidates_leave_an_axis_without_pairs_and_it_says_so(sweep: Any) -> None:
     sweep.add(0.7)
     sweep.add(weighting="balanced", status="oom")
