@@ -76,8 +76,8 @@ def run_sweep(warm_crew: WarmCrew) -> Iterator[RunSweep]:
             with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
                 try:
                     jobs = asking.jobs([f"plugins=[{FAULTY}]", *words])
-                    crew = warm_crew if jobs[0].launcher.workers is None else None
-                    code = sweep.run(jobs, show_board, crew)
+                    owns = any(word.startswith("launcher.workers=") for word in words)
+                    code = sweep.run(jobs, show_board, None if owns else warm_crew)
                 except Exception as error:  # as the command does
                     code = explain(error)
             return Ended(code, output.getvalue(), errors.getvalue())
