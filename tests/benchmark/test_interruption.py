@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mlflow import MlflowClient
@@ -21,9 +22,11 @@ from benchmark.records import RunRecord
 from benchmark.spec import RunSpec
 
 PLUGINS = Path(__file__).resolve().parent.parent / "plugins"
-WORDS = ["-m", "dataset.max_per_class=15", "training.epochs=1", "dataset.image_size=16", "plugins=[faulty_backbones]",
-         "report.level=none", "machine.measure_latency=false", "machine.threads=1", "sweep.name=s",
-         "backbone.name=tiny,waiting"]  # fmt: skip
+WORDS = ["dataset.max_per_class=15", "training.epochs=1", "dataset.image_size=16", "report.level=none",
+         "machine.measure_latency=false", "sweep.name=s", "backbone.name=tiny,waiting"]  # fmt: skip
+
+ALONE = ["plugins=[faulty_backbones]", "machine.threads=1"]
+"""For a process of its own."""
 
 
 class Folder:
@@ -35,7 +38,7 @@ class Folder:
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Begin a sweep."""
         environ = {**os.environ, "PYTHONPATH": str(PLUGINS), "MARK": str(self._mark)}
-        command = [sys.executable, "-m", "benchmark", *WORDS, f"paths.results={self.results}", *words]
+        command = [sys.executable, "-m", "benchmark", "-m", *WORDS, *ALONE, f"paths.results={self.results}", *words]
         sweep = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environ)
         self._begun.append(sweep)
         return sweep
@@ -90,7 +93,7 @@ def terminate(sweep: subprocess.Popen[str]) -> None:
 
 @pytest.mark.parametrize(("stop", "again"), [(once, True), (terminate, False)])
 def test_an_interrupted_sweep_says_so_everywhere_and_the_same_command_ends_it(
-    folder: Folder, stop: Callable[[subprocess.Popen[str]], None], again: bool
+    folder: Folder, run_sweep: Any, stop: Callable[[subprocess.Popen[str]], None], again: bool
 ) -> None:
     sweep = folder.start()
     folder.until_it_waits(sweep)
@@ -105,14 +108,13 @@ def test_an_interrupted_sweep_says_so_everywhere_and_the_same_command_ends_it(
     assert mlflow_statuses(folder) == {"tiny": "FINISHED", "waiting": "KILLED", "": "KILLED"}
     if not again:
         return
-    folder.let_go()
-    said = (sweep := folder.start()).communicate()[0]
-    assert sweep.returncode == 0, said
-    assert "1 interrupted -> again" in said
+    ended = run_sweep(*WORDS, f"paths.results={folder.results}", marked=True)
+    assert ended.code == 0, ended.output + ended.errors
+    assert "1 interrupted -> again" in ended.output
     assert mlflow_statuses(folder) == {"tiny": "FINISHED", "waiting": "FINISHED", "": "FINISHED"}
 
 
-def test_a_sweep_interrupted_twice_ends_and_the_same_command_finishes_it(folder: Folder) -> None:
+def test_a_sweep_interrupted_twice_ends_and_the_same_command_finishes_it(folder: Folder, run_sweep: Any) -> None:
     sweep = folder.start("tracking=none")
     folder.until_it_waits(sweep)
     twice(sweep)
@@ -120,9 +122,8 @@ def test_a_sweep_interrupted_twice_ends_and_the_same_command_finishes_it(folder:
     assert sweep.returncode == 130, said
     assert "Traceback" not in said
     assert folder.records()["waiting"].status in ("interrupted", "running")
-    folder.let_go()
-    said = (sweep := folder.start("tracking=none")).communicate()[0]
-    assert sweep.returncode == 0, said
+    ended = run_sweep(*WORDS, "tracking=none", f"paths.results={folder.results}", marked=True)
+    assert ended.code == 0, ended.output + ended.errors
 
 
 def test_after_a_kill_the_run_under_way_is_listed_as_interrupted(

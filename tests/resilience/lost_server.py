@@ -8,6 +8,8 @@ back, it must name the command that sends the rest, and that must do it.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import shlex
 import subprocess
@@ -21,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import servers
 
-from benchmark import publish, store, tracking
+from benchmark import cli, publish, store, tracking
 
 ROOT = Path(__file__).resolve().parents[2]
 BASELINES = 2
@@ -67,8 +69,9 @@ def outage(folder: Path, seconds: float, seeds: int) -> Outage:
         pushed = "bench mlflow push" in told
         if pushed:
             command = told.partition("`bench ")[2].partition("`")[0]
-            bench = "from benchmark.cli import main; main()"
-            subprocess.run([sys.executable, "-c", bench, *shlex.split(command)], check=True, stdout=subprocess.DEVNULL)
+            with contextlib.redirect_stdout(io.StringIO()) as push:
+                if cli.run(shlex.split(command)) != 0:
+                    raise RuntimeError(f"`bench {command}` failed: {push.getvalue()}")
         differences = tracking.compare(server.uri, results / "outage", publish.draw(results / "outage").board)
     return Outage(code, told, without, pushed, differences)
 
