@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import gc
 import json
 import logging
 import os
@@ -36,6 +37,7 @@ def main() -> None:
     settings.configure(settings.Settings(wanted.threads, wanted.deterministic, wanted.mixed_precision))
     for plugin in wanted.plugins:
         load_plugin(plugin)
+    gc.freeze()  # 300,000 objects that stay: every search for garbage, two or three a run, took .12 s in them
     with os.fdopen(int(sys.argv[1]), "w", encoding="utf-8", buffering=1) as events:
         for line in sys.stdin:
             order = Order.model_validate_json(line)

@@ -6,6 +6,7 @@ Here are also whole sweeps in the tests' own process, with a worker that stays w
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import signal
 import sys
@@ -34,6 +35,11 @@ FAULTY = "faulty_backbones"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the slowest files, so that the processes that share the tests end together."""
     items.sort(key=lambda item: next((at for at, start in enumerate(SLOW) if item.nodeid.startswith(start)), len(SLOW)))
+
+
+def pytest_collection_finish() -> None:
+    """Search no more for garbage in what the tests import, which is much and stays."""
+    gc.freeze()
 
 
 class Ended(NamedTuple):
