@@ -62,7 +62,7 @@ def carry_out(directory: Path, plan: Plan, terminal: Terminal, begun: LocalCrew 
         execution = Execution(plan, around)
         try:
             execution.begin()
-            tracker = _open_tracker(job)  # while the first workers are at work
+            tracker = _open_tracker(job, plan)  # while the first workers are at work
         except BaseException:
             execution.withdraw()
             raise
@@ -139,11 +139,12 @@ def _report(directory: Path, job: Job, board: Leaderboard, terminal: Terminal) -
         terminal.warn(f"warning: report.html could not be drawn ({type(error).__name__}: {error})")
 
 
-def _open_tracker(job: Job) -> SweepTracker | NoTracker:
+def _open_tracker(job: Job, plan: Plan) -> SweepTracker | NoTracker:
     """MLflow, or nothing."""
     whereabouts.note(job.directory, job.tracking)
     if not job.tracking.enabled:
         return NoTracker()
     from benchmark import tracking  # noqa: PLC0415 - MLflow takes seconds to load; mistakes are said before
 
-    return tracking.SweepTracker(job.tracking.uri, job.paths.results, job.spec.dataset.name, job.sweep.name)
+    expected = (one.record.run_id for one in plan.todo)
+    return tracking.SweepTracker(job.tracking.uri, job.paths.results, job.spec.dataset.name, job.sweep.name, expected)

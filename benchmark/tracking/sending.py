@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,10 +31,18 @@ class Sent(NamedTuple):
     """Runs of the store that stood for the same run ids."""
 
 
-def reconcile(ledger: Ledger, parent: str, is_open: Judge, is_whole: Judge) -> Sent:
-    """Send every ended run of which the store has no whole one; one that is open elsewhere is left alone."""
+def reconcile(
+    ledger: Ledger, parent: str, is_open: Judge, is_whole: Judge, expected: Container[str] = frozenset()
+) -> Sent:
+    """Send every ended run of which the store has no whole one; one that is open elsewhere is left alone.
+
+    Args:
+        expected: ids of runs that are left alone, too, as some of their files are still to come.
+    """
     known, sent, present, removed = ledger.runs(), list[str](), 0, 0
     for stored in ended(ledger.directory):
+        if stored.record.run_id in expected:
+            continue
         runs = known.get(stored.record.run_id, [])
         whole = next((run for run in runs if is_whole(run, stored)), None)
         if whole is None and any(is_open(run, stored) for run in runs):

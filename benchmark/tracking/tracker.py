@@ -8,7 +8,7 @@ import shlex
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
@@ -64,8 +64,11 @@ def _never_stops_the_sweep(
 class SweepTracker:
     """One sweep in MLflow: a run for the sweep in the data set's experiment, below it candidates and their seeds."""
 
-    def __init__(self, uri: str | None, results: Path, dataset: str, sweep: str) -> None:
+    def __init__(self, uri: str | None, results: Path, dataset: str, sweep: str, expected: Iterable[str] = ()) -> None:
         """Open or create the store, the experiment and the sweep's own run; send what an earlier call could not.
+
+        Args:
+            expected: ids of runs for which `finish` will be called, though they may begin and end before `start` is.
 
         Raises:
             TrackingUnavailable: the store cannot be opened.
@@ -74,6 +77,8 @@ class SweepTracker:
         self._is_default = uri is None
         self._directory = results / sweep
         self._open: dict[str, OpenRun] = {}
+        self._expected = set(expected)
+        """Runs whose record may have its end before all of their files are there."""
         self._rests_until = 0.0
         self._behind = False
         self._board: Leaderboard | None = None
@@ -108,15 +113,10 @@ class SweepTracker:
         self._behind = True
         self._rests_until = time.monotonic() + SECONDS_OF_REST
 
-    @_never_stops_the_sweep
     def start(self, record: RunRecord, manifest: Manifest) -> None:
         """Open the run, in place of an earlier one with its id; several may be open at once."""
-        code = environment.code()
-        tags = {"commit": str(code["commit"]), "dirty": str(code["dirty"]).lower()}
-        settlement.note_unsettled(self._directory)  # another sweep in this folder may have ended meanwhile
-        mlflow_id = self._ledger.begin(record, self._parent, manifest, tags)
-        self._open[record.run_id] = OpenRun(mlflow_id, time.monotonic())
-        self._ledger.remove(self._known.pop(record.run_id, []))
+        self._expected.add(record.run_id)
+        self._start(record, manifest)
 
     @_never_stops_the_sweep
     def epoch(self, run_id: str, row: Mapping[str, Any]) -> None:
@@ -134,6 +134,7 @@ class SweepTracker:
 
     def finish(self, record: RunRecord, directory: Path) -> None:
         """Close the run whose record and files lie in this folder, with its result, files and true status."""
+        self._expected.discard(record.run_id)
         opened = self._open.pop(record.run_id, None)
         try:
             stored = store.load_stored(directory)
@@ -152,6 +153,7 @@ class SweepTracker:
     def close(self, status: str) -> None:
         """Close the sweep's own run: FINISHED, FAILED or KILLED, with the boards and the report as artifacts."""
         self._ended.set()
+        self._expected.clear()
         self._rests_until = 0.0
         self._close(status)
         if self._behind:
@@ -161,6 +163,15 @@ class SweepTracker:
                 f"{shlex.quote(str(self._directory))}{uri}` sends them",
                 file=sys.stderr,
             )
+
+    @_never_stops_the_sweep
+    def _start(self, record: RunRecord, manifest: Manifest) -> None:
+        code = environment.code()
+        tags = {"commit": str(code["commit"]), "dirty": str(code["dirty"]).lower()}
+        settlement.note_unsettled(self._directory)  # another sweep in this folder may have ended meanwhile
+        mlflow_id = self._ledger.begin(record, self._parent, manifest, tags)
+        self._open[record.run_id] = OpenRun(mlflow_id, time.monotonic())
+        self._ledger.remove(self._known.pop(record.run_id, []))
 
     @_never_stops_the_sweep
     def _finish(self, opened: OpenRun, stored: store.Stored) -> None:
@@ -192,7 +203,7 @@ class SweepTracker:
 
     def _catch_up(self) -> None:
         """Send what the store has missed."""
-        sending.reconcile(self._ledger, self._parent, self._is_open, self._ledger.is_whole)
+        sending.reconcile(self._ledger, self._parent, self._is_open, self._ledger.is_whole, self._expected)
         self._behind = False
 
     def _is_open(self, run: Run, stored: store.Stored) -> bool:

@@ -97,6 +97,35 @@ def test_a_run_done_again_takes_the_place_of_the_earlier_one(folder: Any, found:
     assert run.info.run_id != failed.info.run_id
 
 
+def test_a_run_that_ended_before_it_was_announced_is_sent_once_all_of_its_files_are_there(
+    folder: Any, found: Search
+) -> None:
+    """Its record has its end, and its page is still being drawn, while another run has something sent."""
+    early, other = folder.record(0), folder.record(1)
+    ended = folder.end(early)
+    tracker = tracking.SweepTracker(None, folder.path.parent, "drawn", "drawn", [early.run_id])
+    tracker.finish(folder.end(other), store.run_directory(folder.path, other.run_id))  # nobody knows when it began
+    run_one(tracker, folder, 2)
+    assert early.run_id not in {run.data.tags["run_id"] for run in found("run")}
+    page = store.run_directory(folder.path, early.run_id) / "index.html"
+    page.write_text("<html><body>drawn</body></html>")
+    tracker.finish(ended, page.parent)
+    tracker.close("FINISHED")
+    [run] = [run for run in found("run") if run.data.tags["run_id"] == early.run_id]
+    client = MlflowClient(f"sqlite:///{folder.path.parent}/mlflow.db")
+    assert "index.html" in {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert len(found("run")) == 3
+
+
+def test_what_is_expected_and_never_handed_in_is_sent_at_the_end(folder: Any, found: Search) -> None:
+    record = folder.record(0)
+    folder.end(record)
+    tracker = tracking.SweepTracker(None, folder.path.parent, "drawn", "drawn", [record.run_id])
+    assert found("run") == []
+    tracker.close("FINISHED")
+    assert [run.data.tags["run_id"] for run in found("run")] == [record.run_id]
+
+
 def test_what_a_killed_sweep_left_is_put_right_at_the_next_start(folder: Any, found: Search) -> None:
     """Killed after the first record was written, before MLflow was told, and in the middle of the second run."""
     done, half = folder.record(0), folder.record(1)
