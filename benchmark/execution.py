@@ -225,7 +225,7 @@ class Execution:
     def interrupt(self) -> None:
         """End the workers and mark what was under way."""
         self._around.crew.stop()
-        message = "interrupted; the same command again runs it"
+        message = "the same command again runs it"
         for run_id in list(self._locks):
             record = store.load_record(store.run_directory(self._around.directory, run_id))
             if record.status == "running":

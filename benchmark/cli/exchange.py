@@ -50,7 +50,9 @@ def push(directory: Sweep, uri: Uri = None) -> None:
     for run_id in sent.sent:
         echo(f"sent {run_id}")
     replaced = f", {sent.removed} replaced" if sent.removed else ""
-    echo(f"{counted(len(sent.sent), 'run')} sent, {sent.present} there already{replaced}")
+    echo(
+        f"{counted(len(sent.sent), 'run')} sent, {sent.present} there already{replaced}; the board there is up to date"
+    )
 
 
 @mlflow.command(short_help="Make a sweep's folder from MLflow.")

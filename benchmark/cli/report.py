@@ -60,7 +60,8 @@ def report(directory: Sweep, level: Much = Level.FULL, figures: Figures = None, 
     written = sweep.write(directory, level.value, form, publish.draw(directory).board)
     assert written.report is not None
     if written.pages:
-        echo(f"wrote {counted(len(written.pages), 'page')} of runs, such as {written.pages[0]}")
+        trained = [page for page in written.pages if not page.parent.name.startswith("baseline-")]
+        echo(f"wrote {counted(len(written.pages), 'page')} of runs, such as {[*trained, *written.pages][0]}")
     echo(f"wrote {written.report} ({written.report.stat().st_size / 1e6:.1f} MB)")
     if open:
         webbrowser.open(written.report.resolve().as_uri())
