@@ -26,6 +26,8 @@ ALL_BACKBONES = "all"
 MOST_NAMED = 4
 """More candidates without a partner are counted; `unmatched` has them all."""
 
+_NO_WIDTH = 1e-9
+"""An interval narrower than this is what rounding leaves of none."""
 _USUAL: Mapping[str, str] = MappingProxyType({})
 
 
@@ -153,7 +155,8 @@ def _weights(contrast: _Contrast, names: Sequence[str]) -> npt.NDArray[np.float6
 
 def _effects(contrasts: Sequence[_Contrast], found: ContrastIntervals, metric: str) -> list[Effect]:
     """The contrasts' results; without an interval where both sides gave the same answers."""
-    low, high = (np.where(found.standard_error > 0, end, np.nan) for end in (found.low, found.high))
+    differing = (found.standard_error > 0) & (found.high - found.low > _NO_WIDTH)
+    low, high = (np.where(differing, end, np.nan) for end in (found.low, found.high))
     return [
         Effect(
             axis=contrast.axis.name,

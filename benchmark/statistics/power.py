@@ -13,6 +13,8 @@ from benchmark.statistics.ranks import Comparison
 POWER = 0.8
 """Probability with which a separable gap is found."""
 
+_NOTHING = 1e-9
+"""A critical value below this is what rounding leaves of none."""
 _POWER_QUANTILE = float(stats.norm.ppf(POWER))
 
 
@@ -73,10 +75,11 @@ def pair_variance(outcomes: Outcomes, comparison: Comparison, first: int, second
 def separable_gap(comparison: Comparison) -> float:
     """Smallest difference this board finds with probability .8 between two typical rows; NaN for one row.
 
-    Typical is the median standard error over the pairs that do not answer alike.
+    Typical is the median standard error over the pairs that do not answer alike; NaN, too, where all do: then nothing
+    that is drawn anew differs, and the critical value is 0 however much the seeds of each row vary.
     """
     upper = comparison.standard_error[np.triu_indices(len(comparison.standard_error), 1)]
     upper = upper[upper > 0]
-    if not upper.size:
+    if not upper.size or comparison.critical_value < _NOTHING:
         return np.nan
     return (comparison.critical_value + _POWER_QUANTILE) * float(np.median(upper))

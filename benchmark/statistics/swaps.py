@@ -116,6 +116,8 @@ def swap_draws(
     image[image <= (_NOISE * np.abs(parts.group_values).max()) ** 2] = 0
     error = np.sqrt(image + contrasts.of_squares(parts.seed[None])[0])
     lead = contrasts.of_rows(parts.score[None])[0]
+    # Among such rows alone nothing that is drawn differs, and the last bits of a lead would be beyond all of it.
+    lead[np.abs(lead) <= _NOISE * np.abs(parts.score).max()] = 0
     studentised = (_studentised(block, image, noise, contrasts) for block in held or swapped())
     draws = AllDraws(studentised) if fits else LargeDraws(studentised, len(patterns))
     statistic = np.divide(lead, error, out=np.zeros_like(lead), where=error > 0)

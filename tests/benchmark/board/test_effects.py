@@ -225,6 +225,15 @@ def test_sides_with_the_same_answers_get_no_interval(sweep: Any) -> None:
     )
 
 
+def test_the_same_answers_of_seeds_that_differ_are_the_same_answers_too(sweep: Any) -> None:
+    """All is alike but the seeds among themselves: no last bit of a sum decides."""
+    sweep.add(0.7, seeds=(0, 1, 2))
+    sweep.add(0.7, seeds=(0, 1, 2), weighting="balanced")
+    effects = find(sweep)
+    for effect in (*effects.on_primary, *effects.on_recall):
+        assert (effect.difference, effect.verdict, effect.p_value) == (0, "same answers", 1)
+
+
 def test_a_lower_log_loss_is_a_positive_effect(sweep: Any) -> None:
     sweep.add(0.6)
     sweep.add(0.9, seeds=(5, 6, 7), weighting="balanced")

@@ -26,6 +26,17 @@ def test_twenty_names_of_one_recipe_all_tie(sweep: Any) -> None:
     assert board.sentences[0] == "20 of 20 are tied with the best by balanced_accuracy (95 %)."
 
 
+def test_rows_with_the_same_answers_say_that_they_tell_nothing_of_their_gap(sweep: Any) -> None:
+    for weighting in ("none", "balanced"):
+        sweep.add(0.8, seeds=(0, 1, 2), weighting=weighting)
+    board = build(sweep)
+    assert board.ranked["tied_with_best"].all()
+    assert board.sentences[1] == (
+        "300 test images in 300 groups, 3 seeds: all rows give the same answers, which tells nothing of the gaps "
+        "between them."
+    )
+
+
 def test_a_crippled_candidate_is_ranked_below_alone(sweep: Any) -> None:
     for index in range(5):
         sweep.add(0.8, seeds=(3 * index, 3 * index + 1, 3 * index + 2), head=f"head{index}")

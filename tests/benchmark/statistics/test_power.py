@@ -49,8 +49,8 @@ def test_the_separable_gap_is_that_of_a_typical_pair(golden_board):
 
 
 def test_boards_without_a_pair_that_differs_have_no_separable_gap(golden_truth, golden_predicted, board):
-    row = golden_predicted[0, :1]
-    for rows in ([row], [row, row]):
+    row, seeds = golden_predicted[0, :1], golden_predicted[0]
+    for rows in ([row], [row, row], [seeds, seeds]):
         assert np.isnan(separable_gap(compare(board(golden_truth, rows), "accuracy", seed=0)))
 
 
