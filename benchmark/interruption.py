@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,9 +23,6 @@ def interruptible() -> Iterator[None]:
     The interpreter would print such an interrupt and forget it; here it is delivered again, when it can be raised.
     """
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
     def deliver_again(lost: UnraisableHookArgs) -> None:
         if issubclass(lost.exc_type, KeyboardInterrupt):
             main = threading.main_thread().ident
@@ -36,7 +32,7 @@ def interruptible() -> Iterator[None]:
         else:
             hook(lost)
 
-    handler, hook = signal.signal(signal.SIGTERM, interrupt), sys.unraisablehook
+    handler, hook = signal.signal(signal.SIGTERM, signal.default_int_handler), sys.unraisablehook
     sys.unraisablehook = deliver_again
     try:
         yield

@@ -118,11 +118,11 @@ def _power(ranking: Ranking) -> str:
     errors = comparison.standard_error[comparison.standard_error > 0]
     gap = separable_gap(comparison)
     end = "."
-    if len(ranking.candidates) > 1 and np.isnan(gap):
-        end = ": all rows give the same answers, which tells nothing of the gaps between them."
-    if errors.size and np.isfinite(gap):
+    if np.isfinite(gap):
         least = comparison.critical_value * float(errors.min())
         end = f": gaps under {score_text(least)} cannot be separated; a typical pair needs {score_text(gap)}."
+    elif len(ranking.candidates) > 1:
+        end = ": all rows give the same answers, which tells nothing of the gaps between them."
     return f"{outcomes.images} test images in {outcomes.group_count} groups{fold_text}, {seed_text}{end}"
 
 

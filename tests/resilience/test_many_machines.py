@@ -36,17 +36,17 @@ def runs(results: Path) -> list[RunRecord]:
 
 
 @pytest.mark.parametrize(
-    ("package", "launcher", "pages"),
+    ("package", "launcher"),
     [
-        ("hydra_plugins.hydra_joblib_launcher", ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"], 0),
-        ("hydra_plugins.hydra_submitit_launcher", ["hydra/launcher=submitit_local", "report.level=full"], 1),
+        ("hydra_plugins.hydra_joblib_launcher", ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]),
+        ("hydra_plugins.hydra_submitit_launcher", ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5"]),
     ],
 )
 def test_a_sweep_of_a_stock_launcher_is_planned_shown_and_tracked_as_one(
-    package: str, launcher: list[str], pages: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    package: str, launcher: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip(package, reason="an extra")
-    done = benchmark(*WORDS, *launcher, f"paths.results={tmp_path}")
+    done = benchmark(*WORDS, *launcher, "report.level=full", f"paths.results={tmp_path}")
     assert done.returncode == 3, done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert "warning" not in done.stdout + done.stderr
@@ -54,7 +54,7 @@ def test_a_sweep_of_a_stock_launcher_is_planned_shown_and_tracked_as_one(
     assert done.stdout.count(" finished, ") == 1, "one plan"
     assert done.stdout.count("rank ") == 1, "one board, after all runs"
     assert sorted(run.status for run in runs(tmp_path)) == ["diverged", "ok"]
-    assert len(list((tmp_path / "s" / "runs").glob("shallownet*/index.html"))) == pages
+    assert len(list((tmp_path / "s" / "runs").glob("shallownet*/index.html"))) == 1
     assert cli(["verify", str(tmp_path / "s")]) == 0, capfd.readouterr().out
     assert "and MLflow agree" in capfd.readouterr().out
 
